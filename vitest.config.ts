@@ -3,6 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Installs Envoy once, before any test's time limit runs.
+    globalSetup: ['test/support/global-setup.ts'],
+    // Tests start real programs on machines that may be busy; none asserts a duration.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // A run that finds no test, or one left focused, is a failure.
     passWithNoTests: false,
     allowOnly: false,

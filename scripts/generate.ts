@@ -29,18 +29,17 @@ const protoFolders = [
 
 /** Only what the sources use; buf adds what these import. */
 const envoyInputs = [
-  'envoy/admin/v3/certs.proto',
-  'envoy/config/bootstrap/v3/bootstrap.proto',
+  'envoy/config/cluster/v3/cluster.proto',
+  'envoy/config/endpoint/v3/endpoint.proto',
+  'envoy/config/listener/v3/listener.proto',
   'envoy/config/rbac/v3/rbac.proto',
+  'envoy/config/route/v3/route.proto',
   'envoy/service/discovery/v3/discovery.proto',
-  'envoy/extensions/access_loggers/file/v3/file.proto',
   'envoy/extensions/access_loggers/stream/v3/stream.proto',
   'envoy/extensions/filters/http/rbac/v3/rbac.proto',
   'envoy/extensions/filters/http/router/v3/router.proto',
   'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto',
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
-  'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
-  'envoy/extensions/matching/common_inputs/network/v3/network_inputs.proto',
   'envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
@@ -79,7 +78,7 @@ async function generateProto(output: string): Promise<void> {
         {
           local: [process.execPath, join(root, 'node_modules/@bufbuild/protoc-gen-es/bin/protoc-gen-es')],
           out: output,
-          opt: ['target=ts', 'import_extension=ts'],
+          opt: ['target=ts', 'import_extension=ts', 'erasable_syntax=true'],
           include_imports: true,
         },
       ],
@@ -112,11 +111,12 @@ async function generateCrdTypes(output: string): Promise<void> {
     const text = await compile(schema, `${crd.spec.names.kind}Spec`, {
       bannerComment: `// Generated from charts/trellis/crds/${file} by scripts/generate.ts. Do not edit.`,
       additionalProperties: false,
+      // Limits on lengths are for validation; as tuple types they would only be in the way.
+      ignoreMinAndMaxItems: true,
     });
     await writeFile(join(output, `${crd.spec.names.kind}.ts`), text);
   }
 }
-
 
 const target = join(root, 'src/gen');
 const staging = await mkdtemp(join(root, 'src/.gen-'));

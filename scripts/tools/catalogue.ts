@@ -1,0 +1,92 @@
+// The programs the tests need besides Node.js: where each is found, and which Debian packages bring it.
+
+import { findEnvoy, type ToolSearch } from '../../src/cli/tools/envoy.ts';
+import { ToolError, type ToolErrorCode } from '../../src/cli/tools/errors.ts';
+import { run, which } from '../../src/cli/tools/process.ts';
+
+export interface Tool {
+  readonly path: string;
+  readonly version: string;
+}
+
+interface CatalogueEntry {
+  /** What the tests do with it, for the message when it is missing. */
+  readonly use: string;
+  readonly find: (search: ToolSearch) => Promise<Tool>;
+  /** Debian packages that make `find` succeed after it failed with this code; none when packages do not help. */
+  readonly packages: (code: ToolErrorCode) => readonly string[];
+}
+
+const minimumJava = 17;
+
+/** A JVM on a loaded machine. */
+const versionTimeoutMs = 60_000;
+
+export type ToolName = 'envoy' | 'java' | 'maven';
+
+export const catalogue: Readonly<Record<ToolName, CatalogueEntry>> = {
+  envoy: {
+    use: 'the proxy that is tested',
+    find: findEnvoy,
+    packages: (code) => {
+      if (code === 'ERR_PYTHON_MISSING') return ['python3', 'python3-venv'];
+      return code === 'ERR_PYTHON_VENV_MISSING' ? ['python3-venv'] : [];
+    },
+  },
+  java: {
+    use: 'Bouncy Castle checks our certificates',
+    find: findJava,
+    packages: () => ['default-jdk-headless'],
+  },
+  maven: {
+    use: 'fetches Bouncy Castle',
+    find: findMaven,
+    packages: () => ['maven'],
+  },
+};
+
+async function findJava({ env, log }: ToolSearch): Promise<Tool> {
+  const path = await required('java', env);
+  await required('javac', env);
+  const result = await run(path, ['-version'], { env, timeoutMs: versionTimeoutMs });
+  // Before Java 9 it was "1.8.0_292"; since then "17.0.15", and "26" or "26-ea" for a release's first build.
+  const version = /version "(\d[\w.+-]*)"/.exec(result.stderr)?.[1];
+  if (result.status !== 0 || version === undefined) throw unknownVersion(path, '-version', result.problem);
+  if (Number.parseInt(version, 10) < minimumJava) {
+    throw new ToolError(
+      'ERR_TOOL_TOO_OLD',
+      `${path} is Java ${version}: install a JDK ${minimumJava} or later`,
+    );
+  }
+  log(`java: ${version} at ${path}`);
+  return { path, version };
+}
+
+async function findMaven({ env, log }: ToolSearch): Promise<Tool> {
+  const path = await required('mvn', env);
+  const result = await run(path, ['--batch-mode', '--version'], { env, timeoutMs: versionTimeoutMs });
+  const version = /Apache Maven (\d[\w.-]*)/.exec(result.stdout)?.[1];
+  if (result.status !== 0 || version === undefined) throw unknownVersion(path, '--version', result.problem);
+  log(`maven: ${version} at ${path}`);
+  return { path, version };
+}
+
+const installHint: Readonly<Record<string, string>> = {
+  java: `a JDK ${minimumJava} or later (Debian, Ubuntu: apt-get install default-jdk-headless)`,
+  javac: `a JDK ${minimumJava} or later, not a JRE alone (Debian, Ubuntu: apt-get install default-jdk-headless)`,
+  mvn: 'Apache Maven (Debian, Ubuntu: apt-get install maven)',
+};
+
+async function required(program: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const path = await which(program, env);
+  if (path !== undefined) return path;
+  throw new ToolError(
+    'ERR_TOOL_MISSING',
+    `${program} is not on PATH: install ${installHint[program] ?? program}`,
+  );
+}
+
+function unknownVersion(path: string, option: string, problem: string): ToolError {
+  const why = problem || 'its answer holds no version';
+  return new ToolError('ERR_TOOL_UNKNOWN_VERSION', `${path} ${option} does not work: ${why}`);
+}
