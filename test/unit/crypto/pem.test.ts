@@ -1,0 +1,87 @@
+import { X509Certificate } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CryptoError } from '../../../src/crypto/errors.ts';
+import { fromPem, fromPemOne, maxPemBytes, toPem } from '../../../src/crypto/pem.ts';
+import { expectCode, makeRoot } from './support/fixtures.ts';
+
+const der = Buffer.from('some bytes that need more than one line of base64 when they are written as PEM');
+const pem = toPem('CERTIFICATE', der);
+
+describe('fromPem', () => {
+  test('reads back what toPem wrote, with text around it and with CRLF', () => {
+    expect(fromPem(pem, 'CERTIFICATE')).toEqual([der]);
+    expect(fromPem(`# the mesh's root\n${pem}\nand another\n${pem}`, 'CERTIFICATE')).toEqual([der, der]);
+    expect(fromPem(pem.replaceAll('\n', '\r\n'), 'CERTIFICATE')).toEqual([der]);
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (bytes) => {
+        expect(fromPem(toPem('X', bytes), 'X')).toEqual([Buffer.from(bytes)]);
+      }),
+    );
+  });
+
+  test('OpenSSL reads our PEM, and we read its', () => {
+    const { certificate } = makeRoot();
+    const openssl = new X509Certificate(toPem('CERTIFICATE', certificate.der));
+    expect(fromPemOne(openssl.toString(), 'CERTIFICATE')).toEqual(certificate.der);
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['no block', 'just text'],
+    ['another label', toPem('PRIVATE KEY', der)],
+    ['another label after a good block', pem + toPem('PRIVATE KEY', der)],
+    ['a block that is cut off', pem.slice(0, -20)],
+    ['a block without END', pem.split('\n').slice(0, 2).join('\n')],
+    ['an END without BEGIN', pem.split('\n').slice(1).join('\n')],
+    ['BEGIN inside a block', pem.replace('-----END', '-----BEGIN')],
+    ['an empty block', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'],
+    ['an encapsulated header', pem.replace('\n', '\nProc-Type: 4,ENCRYPTED\n')],
+    ['base64 that is not canonical', '-----BEGIN CERTIFICATE-----\nAB==\n-----END CERTIFICATE-----\n'],
+    ['padding in the middle', '-----BEGIN CERTIFICATE-----\nAA==\nAAAA\n-----END CERTIFICATE-----\n'],
+    [
+      'a line that is too long',
+      `-----BEGIN CERTIFICATE-----\n${'A'.repeat(68)}\n-----END CERTIFICATE-----\n`,
+    ],
+    ['a huge text', 'x'.repeat(maxPemBytes + 1)],
+  ])('refuses %s', (_what, text) => {
+    expectCode('ERR_PEM', () => fromPem(text, 'CERTIFICATE'));
+  });
+
+  test('the message does not quote the content', () => {
+    const secret = Buffer.alloc(60, 'secret').toString('base64');
+    const broken = `-----BEGIN PRIVATE KEY-----\n${secret}!\n-----END PRIVATE KEY-----\n`;
+    expect(expectCode('ERR_PEM', () => fromPem(broken, 'PRIVATE KEY')).message).not.toContain(
+      secret.slice(0, 8),
+    );
+  });
+
+  test('arbitrary text never throws anything but CryptoError', () => {
+    const line = fc.oneof(
+      fc.constantFrom(
+        '-----BEGIN X-----',
+        '-----END X-----',
+        '-----BEGIN Y-----',
+        'AAAA',
+        'AA==',
+        '',
+        '-----',
+      ),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.array(line), (lines) => {
+        try {
+          for (const block of fromPem(lines.join('\n'), 'X')) expect(block.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CryptoError);
+        }
+      }),
+    );
+  });
+});
+
+test('fromPemOne wants exactly one block', () => {
+  expect(fromPemOne(pem, 'CERTIFICATE')).toEqual(der);
+  expectCode('ERR_PEM', () => fromPemOne(pem + pem, 'CERTIFICATE'));
+});
