@@ -28,7 +28,7 @@ export interface Workload {
   readonly serviceAccount: string;
   /** Pod IPs, IPv4 or IPv6, primary first. */
   readonly addresses: readonly string[];
-  /** TCP ports its containers declare. */
+  /** TCP ports its containers declare or a Service targets, in ascending order. */
   readonly ports: readonly WorkloadPort[];
   /** True when the pod mounts the CSI volume through which its proxy gets its identity (driver `csi.trellis.quantum.io`). */
   readonly meshed: boolean;
@@ -81,6 +81,9 @@ export interface QuantumService {
   readonly spec: QuantumServiceSpec;
 }
 
-export function namespacedName(object: { readonly namespace: string; readonly name: string }): NamespacedName {
+export function namespacedName(object: {
+  readonly namespace: string;
+  readonly name: string;
+}): NamespacedName {
   return `${object.namespace}/${object.name}`;
 }
