@@ -1,0 +1,128 @@
+// Length-prefixed messages: 1 byte compressed flag, 4 bytes big-endian length, then the message ("gRPC over HTTP2").
+
+import { GrpcError, status } from './status.ts';
+
+export const frameHeaderBytes = 5;
+
+/** First allocation for a message that arrives in pieces. It grows with what arrives, never with what the peer merely claims. */
+const initialCapacity = 4096;
+
+/** The 5 bytes before an uncompressed message of this length. */
+export function frameHeader(messageBytes: number): Buffer {
+  const header = Buffer.allocUnsafe(frameHeaderBytes);
+  header[0] = 0;
+  header.writeUInt32BE(messageBytes, 1);
+  return header;
+}
+
+/** One buffer holding the framed message: a single small write is cheaper than two. */
+export function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(frameHeaderBytes + message.length);
+  framed[0] = 0;
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, frameHeaderBytes);
+  return framed;
+}
+
+/**
+ * Cuts a byte stream into messages. A message that lies whole in one chunk is a view of that chunk; one that is spread
+ * over several is copied once into a buffer of its own, which never holds more than twice the bytes received.
+ */
+export class MessageDecoder {
+  readonly #maxMessageBytes: number;
+  readonly #header = Buffer.alloc(frameHeaderBytes);
+  #headerLength = 0;
+  /** Length of the message under way; undefined while its header is incomplete. */
+  #length: number | undefined;
+  #body: Buffer = Buffer.alloc(0);
+  #bodyLength = 0;
+
+  constructor(maxMessageBytes: number) {
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /** True when the bytes so far end inside a message: an end of stream here is a cut. */
+  get partial(): boolean {
+    return this.#headerLength > 0;
+  }
+
+  /** The messages that this chunk completes. Throws UNIMPLEMENTED for compression, RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for garbage. */
+  push(chunk: Buffer): Buffer[] {
+    const messages: Buffer[] = [];
+    let offset = 0;
+    while (offset < chunk.length) {
+      if (this.#length === undefined) {
+        offset += this.#takeHeader(chunk, offset);
+        if (this.#length === undefined) break;
+      }
+      const length = this.#length;
+      if (this.#bodyLength === 0 && chunk.length - offset >= length) {
+        messages.push(chunk.subarray(offset, offset + length));
+        offset += length;
+        this.#reset();
+        continue;
+      }
+      offset += this.#takeBody(chunk, offset, length);
+      if (this.#bodyLength < length) break;
+      messages.push(this.#body.subarray(0, length));
+      this.#reset();
+    }
+    return messages;
+  }
+
+  #takeHeader(chunk: Buffer, offset: number): number {
+    const taken = chunk.copy(
+      this.#header,
+      this.#headerLength,
+      offset,
+      offset + frameHeaderBytes - this.#headerLength,
+    );
+    this.#headerLength += taken;
+    if (this.#headerLength === frameHeaderBytes) this.#length = this.#readHeader();
+    return taken;
+  }
+
+  #readHeader(): number {
+    const flag = this.#header[0];
+    if (flag === 1) {
+      throw new GrpcError(
+        status.unimplemented,
+        'compressed messages are not supported; send grpc-encoding: identity',
+      );
+    }
+    if (flag !== 0)
+      throw new GrpcError(status.internal, `${flag} is no compressed flag; the stream is not gRPC framing`);
+    const length = this.#header.readUInt32BE(1);
+    if (length > this.#maxMessageBytes) {
+      throw new GrpcError(
+        status.resourceExhausted,
+        `a message of ${length} bytes is over the limit of ${this.#maxMessageBytes}`,
+      );
+    }
+    return length;
+  }
+
+  #takeBody(chunk: Buffer, offset: number, length: number): number {
+    const wanted = Math.min(length - this.#bodyLength, chunk.length - offset);
+    this.#reserve(this.#bodyLength + wanted, length);
+    chunk.copy(this.#body, this.#bodyLength, offset, offset + wanted);
+    this.#bodyLength += wanted;
+    return wanted;
+  }
+
+  #reserve(needed: number, length: number): void {
+    if (this.#body.length >= needed) return;
+    const grown = Buffer.allocUnsafeSlow(
+      Math.min(length, Math.max(needed, this.#body.length * 2, initialCapacity)),
+    );
+    this.#body.copy(grown, 0, 0, this.#bodyLength);
+    this.#body = grown;
+  }
+
+  #reset(): void {
+    this.#headerLength = 0;
+    this.#length = undefined;
+    this.#body = Buffer.alloc(0);
+    this.#bodyLength = 0;
+  }
+}
