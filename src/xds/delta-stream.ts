@@ -1,0 +1,198 @@
+// The delta protocol of one stream, without its transport: requests and snapshots in, responses out, in the order that
+// never lets a proxy route to what it does not have yet ("Eventual consistency considerations" of the xDS protocol).
+
+import { GrpcError, status } from '../grpc/status.ts';
+import { Deliveries } from './deliveries.ts';
+import type { DiscoveryRequest } from './discovery-request.ts';
+import { encodeResponseHead } from './discovery-response.ts';
+import { viewVersion } from './map-version.ts';
+import type { DeltaHooks, ProxyStatus, TypeStatus } from './proxy-status.ts';
+import { isTypeUrl, type Snapshot, type TypeUrl, typeUrls } from './resources.ts';
+import { type Payload, Subscription, type View, viewOf } from './subscription.ts';
+
+/** A message to send, in pieces. */
+export type Response = readonly Uint8Array[];
+
+/** Secrets before what is warmed with them, clusters before the endpoints in them, both before the listeners and routes that lead there. */
+const makeOrder = [
+  typeUrls.secret,
+  typeUrls.cluster,
+  typeUrls.endpoint,
+  typeUrls.listener,
+  typeUrls.route,
+] as const;
+
+/** What leads to clusters, and so waits for them. */
+const leading: ReadonlySet<TypeUrl> = new Set([typeUrls.listener, typeUrls.route]);
+
+/**
+ * What others lead to, and so is taken away last, in this order: Envoy gives up the endpoints of a removed cluster by itself.
+ * Removals of the other types travel with their additions; a listener that takes over an address must come in one response
+ * with the end of the old one.
+ */
+const breakOrder = [typeUrls.cluster, typeUrls.endpoint] as const;
+const takenLast: ReadonlySet<TypeUrl> = new Set(breakOrder);
+
+interface Channel {
+  readonly subscription: Subscription;
+  readonly deliveries: Deliveries;
+}
+
+export class DeltaStream {
+  readonly #hooks: DeltaHooks;
+  readonly #channels = new Map<TypeUrl, Channel>();
+  #snapshot: Snapshot;
+  #nonce = 0;
+  #impatient = false;
+
+  constructor(snapshot: Snapshot, hooks: DeltaHooks = {}) {
+    this.#snapshot = snapshot;
+    this.#hooks = hooks;
+    hooks.onOpen?.(this.#status());
+  }
+
+  /** What the proxy is to be brought to from now on. */
+  update(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /** Takes one request. Throws INVALID_ARGUMENT for a type we do not serve, RESOURCE_EXHAUSTED over the limits. */
+  receive(request: DiscoveryRequest): void {
+    const { typeUrl } = request;
+    if (!isTypeUrl(typeUrl))
+      throw new GrpcError(status.invalidArgument, `resources of type "${typeUrl}" are not served here`);
+    const channel = this.#channels.get(typeUrl) ?? {
+      subscription: new Subscription(typeUrl),
+      deliveries: new Deliveries(),
+    };
+    this.#channels.set(typeUrl, channel);
+    // A stale or unknown nonce answers nothing, but the subscriptions that come with it count all the same.
+    if (request.nonce !== '') this.#answer(channel, request);
+    channel.subscription.apply(request, viewOf(this.#snapshot, typeUrl));
+    if (request.unsubscribe.length > 0) {
+      channel.deliveries.prune((name) => channel.subscription.isSubscribed(name));
+    }
+  }
+
+  /** The next response that may be sent now; call until there is none. */
+  next(): Response | undefined {
+    const response = this.#nextAddition() ?? this.#nextRemoval();
+    if (response === undefined) this.#impatient = false;
+    return response;
+  }
+
+  /** There is something to send that has to wait until the proxy has answered. */
+  get isHoldingBack(): boolean {
+    return [...this.#channels.values()].some((channel) => this.#isOwed(channel));
+  }
+
+  /**
+   * The proxy has not answered for long: until there is nothing left to send, do not wait for it. Envoy withholds the ACK of
+   * clusters while they warm, and a cluster that cannot warm must not keep policies from reaching the proxy.
+   */
+  stopWaiting(): void {
+    this.#impatient = true;
+  }
+
+  #answer({ subscription, deliveries }: Channel, { nonce, error }: DiscoveryRequest): void {
+    const { typeUrl } = subscription;
+    if (error === undefined) {
+      const acked = deliveries.ack(nonce);
+      if (acked !== undefined)
+        this.#hooks.onAck?.({ typeUrl, nonce, version: acked.version, snapshot: acked.snapshot });
+      return;
+    }
+    const rejected = deliveries.nack(nonce, error);
+    if (rejected === undefined) return;
+    const names = rejected.items.map(({ name }) => name);
+    this.#hooks.onNack?.({ typeUrl, nonce, version: rejected.delivery.version, names, message: error });
+  }
+
+  /** Make: whatever adds or changes something, and answers to what was asked for. */
+  #nextAddition(): Response | undefined {
+    for (const typeUrl of makeOrder) {
+      const channel = this.#channels.get(typeUrl);
+      if (channel === undefined || !this.#maySend(channel)) continue;
+      if (leading.has(typeUrl) && this.#clustersUnderWay()) return undefined;
+      const view = viewOf(this.#snapshot, typeUrl);
+      const payload =
+        channel.deliveries.takeRetry(({ name, resource }) =>
+          channel.subscription.isCurrent(name, resource?.version, view),
+        ) ?? channel.subscription.takeUpdate(view, !takenLast.has(typeUrl));
+      if (payload !== undefined) return this.#respond(channel, payload, view);
+    }
+    return undefined;
+  }
+
+  /** Break: what nothing leads to any more. */
+  #nextRemoval(): Response | undefined {
+    for (const typeUrl of breakOrder) {
+      const channel = this.#channels.get(typeUrl);
+      if (channel?.subscription.hasDepartures !== true) continue;
+      if (!this.#maySend(channel) || this.#isLedTo(typeUrl)) return undefined;
+      const payload = channel.subscription.takeRemovals();
+      if (payload !== undefined) return this.#respond(channel, payload, viewOf(this.#snapshot, typeUrl));
+    }
+    return undefined;
+  }
+
+  /** Could the proxy, as far as we know, still use resources of this type that are gone from the snapshot? */
+  #isLedTo(typeUrl: TypeUrl): boolean {
+    if (this.#impatient) return false;
+    return [typeUrls.listener, typeUrls.route, typeUrls.cluster].some((other) => {
+      const channel = this.#channels.get(other);
+      return channel !== undefined && other !== typeUrl && this.#isPending(channel);
+    });
+  }
+
+  /** One response of a type at a time: a slow proxy then gets the newest state next, not every state in between. */
+  #maySend({ deliveries }: Channel): boolean {
+    return !deliveries.hasUnanswered || (this.#impatient && !deliveries.isFull);
+  }
+
+  /** Envoy acknowledges clusters when they are warm: until then nothing may lead to them. */
+  #clustersUnderWay(): boolean {
+    const clusters = this.#channels.get(typeUrls.cluster);
+    if (clusters === undefined || this.#impatient) return false;
+    const settled = clusters.subscription.isSettled(viewOf(this.#snapshot, typeUrls.cluster));
+    return !settled || clusters.deliveries.hasRetries || clusters.deliveries.additionsUnderWay;
+  }
+
+  #isPending(channel: Channel): boolean {
+    return channel.deliveries.hasUnanswered || this.#isOwed(channel);
+  }
+
+  #isOwed({ subscription, deliveries }: Channel): boolean {
+    const settled = subscription.isSettled(viewOf(this.#snapshot, subscription.typeUrl));
+    return !settled || subscription.hasDepartures || deliveries.hasRetries;
+  }
+
+  #respond({ subscription, deliveries }: Channel, payload: Payload, view: View): Response {
+    const { typeUrl } = subscription;
+    const { resources, removed } = payload;
+    this.#nonce += 1;
+    const nonce = String(this.#nonce);
+    const version = viewVersion(view);
+    deliveries.record({ nonce, version, snapshot: this.#snapshot, resources, removed });
+    return [encodeResponseHead({ typeUrl, nonce, systemVersion: version, removed }), ...payload.bytes];
+  }
+
+  #status(): ProxyStatus {
+    const typeStatus = (channel: Channel): TypeStatus => ({
+      typeUrl: channel.subscription.typeUrl,
+      wildcard: channel.subscription.wildcard,
+      names: channel.subscription.nameCount,
+      sent: channel.deliveries.sent,
+      acked: channel.deliveries.acked,
+      lastRejection: channel.deliveries.lastRejection,
+      rejected: new Map(channel.deliveries.rejected),
+      inStep: !this.#isPending(channel),
+    });
+    const channels = this.#channels;
+    return {
+      get types() {
+        return [...channels.values()].map(typeStatus);
+      },
+    };
+  }
+}

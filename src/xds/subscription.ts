@@ -1,0 +1,257 @@
+// What one proxy wants and has of one resource type. It remembers the sets of resources the proxy was brought up to, which
+// all proxies share, and by name only what differs from them: a proxy in step costs no memory per resource.
+
+import { GrpcError, status } from '../grpc/status.ts';
+import type { DiscoveryRequest } from './discovery-request.ts';
+import { noResources } from './layer.ts';
+import { diffResources, type ResourceDiff } from './layer-diff.ts';
+import {
+  type EncodedResource,
+  type ResourceMap,
+  type Snapshot,
+  type TypeUrl,
+  typeUrls,
+} from './resources.ts';
+
+/** Names one proxy may subscribe to of one type: each costs memory for as long as the stream lives. */
+export const maxSubscribedNames = 20_000;
+
+/** A response may be larger by one resource. Under gRPC's default limit of 4 MiB, and small enough that slow proxies hold no memory for long. */
+export const maxResponseBytes = 1024 * 1024;
+
+/** The part of a snapshot that concerns one type. */
+export interface View {
+  readonly shared: ResourceMap;
+  readonly own: ResourceMap;
+}
+
+export function viewOf(snapshot: Snapshot, typeUrl: TypeUrl): View {
+  return {
+    shared: snapshot.shared.byType.get(typeUrl) ?? noResources,
+    own: snapshot.own.byType.get(typeUrl) ?? noResources,
+  };
+}
+
+/** What a response carries. */
+export interface Payload {
+  readonly resources: readonly EncodedResource[];
+  readonly removed: readonly string[];
+  /** The bytes of `resources`, in as few pieces as possible. */
+  readonly bytes: readonly Uint8Array[];
+}
+
+/** The version of a resource that the client has; or that it knows that there is none; or that it was never told. */
+type Known = string | typeof absent | typeof untold;
+const absent = null;
+const untold = undefined;
+
+const nothing: View = { shared: noResources, own: noResources };
+
+export class Subscription {
+  readonly typeUrl: TypeUrl;
+  #started = false;
+  #wildcard = false;
+  readonly #names = new Set<string>();
+  /** A first wildcard request is answered even when there is nothing: the client waits for it. */
+  #answerDue = false;
+  /** What the client has, except for the names in the two maps below. */
+  #base: View = nothing;
+  #exceptions = new Map<string, Known>();
+  /** Resources that are gone from the base and that the client still has: name → version. */
+  #departed = new Map<string, string>();
+
+  constructor(typeUrl: TypeUrl) {
+    this.typeUrl = typeUrl;
+  }
+
+  get wildcard(): boolean {
+    return this.#wildcard;
+  }
+
+  /** Names subscribed to one by one. */
+  get nameCount(): number {
+    return this.#names.size;
+  }
+
+  isSubscribed(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
+  }
+
+  /** Nothing to send to bring the client to this view, removals apart. */
+  isSettled(view: View): boolean {
+    return (
+      !this.#answerDue &&
+      this.#exceptions.size === 0 &&
+      this.#base.shared === view.shared &&
+      this.#base.own === view.own
+    );
+  }
+
+  /** Resources wait to be taken from the client. */
+  get hasDepartures(): boolean {
+    return this.#departed.size > 0;
+  }
+
+  /** Applies the subscription part of a request. `view` only lends its strings: a thousand proxies name the same resources. */
+  apply(request: DiscoveryRequest, view: View): void {
+    const first = !this.#started;
+    this.#started = true;
+    if (first && request.subscribe.length === 0 && legacyWildcard.has(this.typeUrl)) this.#subscribeAll();
+    for (const name of request.subscribe) {
+      if (name === '*') this.#subscribeAll();
+      else this.#subscribe(lookup(view, name)?.name ?? name);
+    }
+    for (const name of request.unsubscribe) {
+      if (name === '*') this.#unsubscribeAll();
+      else this.#unsubscribe(name);
+    }
+    if (first) this.#resume(request.initialVersions);
+  }
+
+  /**
+   * What to send next to bring the client to `view`, and counts it as sent; undefined when there is nothing. What the client
+   * must lose is only noted, unless `withRemovals`; names it asked for and that do not exist are always answered.
+   */
+  takeUpdate(view: View, withRemovals: boolean): Payload | undefined {
+    if (this.isSettled(view)) return undefined;
+    const payload = this.#takeShared(view) ?? this.#takeEach(view, withRemovals);
+    const answer = this.#answerDue || payload.resources.length > 0 || payload.removed.length > 0;
+    this.#answerDue = false;
+    return answer ? payload : undefined;
+  }
+
+  /** The removals that were noted, counted as sent. */
+  takeRemovals(): Payload | undefined {
+    if (this.#departed.size === 0) return undefined;
+    const removed = [...this.#departed.keys()];
+    this.#departed.clear();
+    return { resources: [], removed, bytes: [] };
+  }
+
+  /** Is this what the client was told last of this name (`undefined`: that it is gone), and is it still true? */
+  isCurrent(name: string, version: string | undefined, view: View): boolean {
+    const told = this.isSubscribed(name) && this.#known(name) === (version ?? absent);
+    return told && lookup(view, name)?.version === version;
+  }
+
+  /** The common step: everybody's resources changed, and this client takes all of them. One buffer for all clients. */
+  #takeShared(view: View): Payload | undefined {
+    if (!this.#wildcard || this.#exceptions.size > 0 || this.#departed.size > 0) return undefined;
+    const shared = diffResources(this.#base.shared, view.shared);
+    const own = diffResources(this.#base.own, view.own);
+    if (shared.removed.length > 0 || own.removed.length > 0) return undefined;
+    if (shared.bytes.length + own.bytes.length > maxResponseBytes) return undefined;
+    this.#base = view;
+    const resources = own.changed.length === 0 ? shared.changed : [...shared.changed, ...own.changed];
+    return { resources, removed: [], bytes: [shared.bytes, own.bytes].filter(({ length }) => length > 0) };
+  }
+
+  #takeEach(view: View, withRemovals: boolean): Payload {
+    const resources: EncodedResource[] = [];
+    const removed: string[] = [];
+    const later = new Map<string, Known>();
+    const departed = new Map<string, string>();
+    let size = 0;
+    for (const [name, known] of this.#candidates(view)) {
+      if (!this.isSubscribed(name)) continue;
+      const target = lookup(view, name);
+      if (target === undefined) {
+        if (known === absent) continue;
+        if (known === untold || withRemovals) removed.push(name);
+        else departed.set(name, known);
+      } else if (target.version !== known) {
+        if (size >= maxResponseBytes) {
+          later.set(name, known);
+        } else {
+          resources.push(target);
+          size += target.bytes.length;
+        }
+      }
+    }
+    this.#base = view;
+    this.#exceptions = later;
+    this.#departed = departed;
+    return { resources, removed, bytes: resources.map(({ bytes }) => bytes) };
+  }
+
+  /** Every name whose state may differ between client and view, and what the client knows of it. */
+  *#candidates(view: View): Generator<readonly [name: string, known: Known]> {
+    yield* this.#exceptions;
+    yield* this.#departed;
+    // Of a client that was told of none of its names yet, as on the first request, that was all.
+    if (!this.#wildcard && this.#exceptions.size === this.#names.size) return;
+    const shared = diffResources(this.#base.shared, view.shared);
+    const own = diffResources(this.#base.own, view.own);
+    const names = new Set([...namesIn(shared), ...namesIn(own)]);
+    for (const name of names) {
+      if (!this.#exceptions.has(name) && !this.#departed.has(name)) yield [name, this.#known(name)];
+    }
+  }
+
+  #known(name: string): Known {
+    if (this.#exceptions.has(name)) return this.#exceptions.get(name);
+    return this.#departed.get(name) ?? lookup(this.#base, name)?.version ?? absent;
+  }
+
+  /** Also for a name it has already: the client may have dropped it and changed its mind, so it is sent again. */
+  #subscribe(name: string): void {
+    this.#names.add(name);
+    this.#forget(name);
+  }
+
+  #unsubscribe(name: string): void {
+    this.#names.delete(name);
+    this.#exceptions.delete(name);
+    this.#departed.delete(name);
+    // The client dropped it, and cannot know whether "all" includes it: tell it.
+    if (this.#wildcard) this.#forget(name);
+  }
+
+  #subscribeAll(): void {
+    const kept = new Map<string, Known>();
+    for (const name of this.#names) kept.set(name, this.#known(name));
+    this.#wildcard = true;
+    this.#answerDue = true;
+    this.#base = nothing;
+    this.#departed.clear();
+    this.#exceptions = kept;
+  }
+
+  #unsubscribeAll(): void {
+    this.#wildcard = false;
+    this.#answerDue = false;
+    for (const map of [this.#exceptions, this.#departed]) {
+      for (const name of map.keys()) if (!this.#names.has(name)) map.delete(name);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#exceptions.set(name, untold);
+    this.#departed.delete(name);
+    if (this.#names.size > maxSubscribedNames || this.#exceptions.size > maxSubscribedNames) {
+      throw new GrpcError(
+        status.resourceExhausted,
+        `more than ${maxSubscribedNames} names of ${this.typeUrl} in one stream`,
+      );
+    }
+  }
+
+  /** The client comes back from another stream, and says what it still has. */
+  #resume(versions: ReadonlyMap<string, string>): void {
+    for (const [name, version] of versions) {
+      if (version !== '') this.#exceptions.set(name, version);
+    }
+    if (versions.size > 0) this.#answerDue = false;
+  }
+}
+
+/** Only these two types had an implicit wildcard before "*" was introduced. */
+const legacyWildcard: ReadonlySet<TypeUrl> = new Set([typeUrls.listener, typeUrls.cluster]);
+
+export function lookup(view: View, name: string): EncodedResource | undefined {
+  return view.own.get(name) ?? view.shared.get(name);
+}
+
+function namesIn({ changed, removed }: ResourceDiff): readonly string[] {
+  return [...changed.map(({ name }) => name), ...removed];
+}

@@ -1,0 +1,40 @@
+// One JSON line per request on Envoy's standard output, the same fields on both sides of a call.
+
+import { StdoutAccessLogSchema } from '../../gen/proto/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { configuredExtension } from './any.ts';
+
+type Direction = 'inbound' | 'outbound';
+
+/**
+ * `peer` is the SPIFFE ID at the other end, empty when it showed no certificate. Envoy fills it in even when
+ * verification failed, but then no request reaches this log. No header or body that a caller chose is logged but the
+ * authority, method and path.
+ */
+export function accessLog(direction: Direction) {
+  const peer = direction === 'inbound' ? '%DOWNSTREAM_PEER_URI_SAN%' : '%UPSTREAM_PEER_URI_SAN%';
+  const self = direction === 'inbound' ? '%DOWNSTREAM_LOCAL_URI_SAN%' : '%UPSTREAM_LOCAL_URI_SAN%';
+  const tlsVersion = direction === 'inbound' ? '%DOWNSTREAM_TLS_VERSION%' : '%UPSTREAM_TLS_VERSION%';
+  const fields = {
+    time: '%START_TIME%',
+    direction,
+    self,
+    peer,
+    method: '%REQ(:METHOD)%',
+    authority: '%REQ(:AUTHORITY)%',
+    // Without the query: it is where applications put secrets.
+    path: '%PATH(NQ)%',
+    code: '%RESPONSE_CODE%',
+    details: '%RESPONSE_CODE_DETAILS%',
+    flags: '%RESPONSE_FLAGS%',
+    tls: tlsVersion,
+    cluster: '%UPSTREAM_CLUSTER%',
+    ms: '%DURATION%',
+    requestId: '%REQ(X-REQUEST-ID)%',
+  };
+  return configuredExtension('envoy.access_loggers.stdout', StdoutAccessLogSchema, {
+    accessLogFormat: {
+      case: 'logFormat',
+      value: { format: { case: 'jsonFormat', value: fields } },
+    },
+  });
+}

@@ -1,0 +1,71 @@
+// What the HTTP connection managers on both sides have in common.
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { ApiVersion } from '../../gen/proto/envoy/config/core/v3/config_source_pb.ts';
+import { RouterSchema } from '../../gen/proto/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import {
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManagerSchema,
+} from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { configuredExtension } from './any.ts';
+import { seconds } from './duration.ts';
+
+/** A connection may not outlive the SVID it was authenticated with: certificates are checked at the handshake only. */
+const maxConnectionAgeSeconds = 3600;
+/** How long requests in flight may finish once a connection has reached that age. */
+const connectionDrainSeconds = 10;
+/** An HTTP/2 peer with more open streams than this waits (Envoy's own advice for untrusted peers). */
+const maxConcurrentStreams = 1000;
+/** Time for a peer to finish its request headers. */
+const requestHeadersTimeoutSeconds = 10;
+
+export const http2Options = {
+  // Extended CONNECT carries WebSockets, plain CONNECT carries TCP between proxies.
+  allowConnect: true,
+  maxConcurrentStreams,
+};
+
+export const connectionAge = {
+  maxConnectionDuration: seconds(maxConnectionAgeSeconds),
+};
+
+/** Route configuration by name over ADS. */
+export function rds(routeConfigName: string) {
+  return {
+    case: 'rds' as const,
+    value: {
+      routeConfigName,
+      configSource: {
+        resourceApiVersion: ApiVersion.V3,
+        configSourceSpecifier: { case: 'ads' as const, value: {} },
+      },
+    },
+  };
+}
+
+type HttpConnectionManagerInit = Extract<
+  MessageInitShape<typeof HttpConnectionManagerSchema>,
+  { $typeName?: never }
+>;
+
+export function httpConnectionManager(specific: HttpConnectionManagerInit) {
+  return configuredExtension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
+    ...specific,
+    httpFilters: [
+      ...(specific.httpFilters ?? []),
+      configuredExtension('envoy.filters.http.router', RouterSchema, {}),
+    ],
+    commonHttpProtocolOptions: connectionAge,
+    drainTimeout: seconds(connectionDrainSeconds),
+    requestHeadersTimeout: seconds(requestHeadersTimeoutSeconds),
+    // A stream may be idle for as long as its connection lives: the application's own time-outs decide.
+    streamIdleTimeout: seconds(0),
+    http2ProtocolOptions: http2Options,
+    // One spelling of a path before anything is decided by it.
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
+    stripTrailingHostDot: true,
+    upgradeConfigs: [{ upgradeType: 'websocket' }, ...(specific.upgradeConfigs ?? [])],
+  });
+}

@@ -1,0 +1,189 @@
+// What a workload accepts: one listener for mutual TLS from other proxies, with a filter chain per application port.
+//
+// The listener depends on the workload's ports and on little else. Everything that policies change travels in the
+// route configurations, so that an edit reaches requests on connections that are already open and closes none.
+
+import { create } from '@bufbuild/protobuf';
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  ClusterSchema,
+} from '../../gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  type FilterChain,
+  FilterChainSchema,
+} from '../../gen/proto/envoy/config/listener/v3/listener_components_pb.ts';
+import { type Listener, ListenerSchema } from '../../gen/proto/envoy/config/listener/v3/listener_pb.ts';
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from '../../gen/proto/envoy/config/route/v3/route_pb.ts';
+import {
+  RBACPerRouteSchema,
+  RBACSchema,
+} from '../../gen/proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { TlsInspectorSchema } from '../../gen/proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import {
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
+} from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { Workload, WorkloadPort } from '../../model/mesh.ts';
+import type { EffectivePolicy } from '../../policy/effective.ts';
+import { accessLog } from './access-log.ts';
+import { socketAddress } from './address.ts';
+import { any, configuredExtension } from './any.ts';
+import { seconds } from './duration.ts';
+import { httpConnectionManager, rds } from './http.ts';
+import { inboundCluster, inboundListener, inboundPort, inboundRouteConfig, meshServerName } from './names.ts';
+import { applicationProtocol } from './protocol.ts';
+import { denyAll, enforcedMatcher, shadowMatcher } from './rbac.ts';
+import { downstreamTls } from './tls.ts';
+
+const rbacFilter = 'envoy.filters.http.rbac';
+
+/** A ClientHello with an ML-KEM key share spans several packets; a peer that never finishes it is dropped. */
+const clientHelloTimeoutSeconds = 10;
+/** A TLS handshake that takes longer is dropped. */
+const handshakeTimeoutSeconds = 10;
+const applicationConnectTimeoutSeconds = 5;
+
+export interface InboundResources {
+  readonly listener: Listener;
+  readonly routeConfigs: readonly RouteConfiguration[];
+  readonly clusters: readonly Cluster[];
+}
+
+/** @returns undefined for a workload without an address or a port: there is nothing to listen for. */
+export function translateInbound(workload: Workload, policy: EffectivePolicy): InboundResources | undefined {
+  const { addresses, ports } = workload;
+  const [host] = addresses;
+  if (host === undefined || ports.length === 0) return undefined;
+  return {
+    listener: listener(host, ports, policy),
+    routeConfigs: ports.map((port) => routeConfig(port, policy)),
+    clusters: ports.map((port) => applicationCluster(host, port)),
+  };
+}
+
+function listener(host: string, ports: readonly WorkloadPort[], policy: EffectivePolicy): Listener {
+  const anonymous =
+    policy.quantumAuthentication === 'optional' || policy.quantumAuthentication === 'disabled';
+  return create(ListenerSchema, {
+    name: inboundListener,
+    statPrefix: inboundListener,
+    address: socketAddress(host, inboundPort),
+    listenerFilters: [configuredExtension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})],
+    listenerFiltersTimeout: seconds(clientHelloTimeoutSeconds),
+    filterChains: ports.map((port) => filterChain(port, !anonymous)),
+  });
+}
+
+function filterChain(port: WorkloadPort, requireClientCertificate: boolean): FilterChain {
+  return create(FilterChainSchema, {
+    name: `${inboundListener}|${port.port}`,
+    filterChainMatch: { serverNames: [meshServerName(port.port)] },
+    transportSocket: downstreamTls(requireClientCertificate),
+    transportSocketConnectTimeout: seconds(handshakeTimeoutSeconds),
+    filters: [
+      httpConnectionManager({
+        statPrefix: inboundCluster(port.port),
+        codecType: HttpConnectionManager_CodecType.HTTP2,
+        routeSpecifier: rds(inboundRouteConfig(port.port)),
+        httpFilters: [
+          // Every virtual host brings its own rules; one that does not is closed.
+          configuredExtension(rbacFilter, RBACSchema, { matcher: denyAll('deny:no-policy') }),
+        ],
+        accessLog: [accessLog('inbound')],
+        // Who calls is the proxy's word: what the caller put into x-forwarded-client-cert is replaced.
+        forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+        setCurrentClientCertDetails: { uri: true },
+        upgradeConfigs: port.protocol === 'tcp' ? [{ upgradeType: 'CONNECT' }] : [],
+        localReplyConfig: denialReply,
+      }),
+    ],
+  });
+}
+
+/** A denial says which policy it comes from: the details carry the matched action, `deny:<namespace>/<policy>`. */
+const denialReply = {
+  mappers: [
+    {
+      filter: {
+        filterSpecifier: {
+          case: 'statusCodeFilter' as const,
+          value: { comparison: { value: { defaultValue: 403, runtimeKey: 'trellis.denied_status' } } },
+        },
+      },
+      headersToAdd: [{ header: { key: 'x-trellis-denied', value: '%RESPONSE_CODE_DETAILS%' } }],
+      bodyFormatOverride: {
+        format: {
+          case: 'jsonFormat' as const,
+          value: { error: 'denied by the mesh', reason: '%RESPONSE_CODE_DETAILS%' },
+        },
+      },
+    },
+  ],
+};
+
+function routeConfig(port: WorkloadPort, policy: EffectivePolicy): RouteConfiguration {
+  const shadow = shadowMatcher(policy, port);
+  const toApplication = {
+    clusterSpecifier: { case: 'cluster' as const, value: inboundCluster(port.port) },
+    timeout: seconds(0),
+  };
+  return create(RouteConfigurationSchema, {
+    name: inboundRouteConfig(port.port),
+    virtualHosts: [
+      {
+        name: inboundCluster(port.port),
+        domains: ['*'],
+        typedPerFilterConfig: {
+          [rbacFilter]: any(RBACPerRouteSchema, {
+            rbac: {
+              matcher: enforcedMatcher(policy, port),
+              ...(shadow === undefined ? {} : { shadowMatcher: shadow, shadowRulesStatPrefix: 'audit_' }),
+            },
+          }),
+        },
+        routes: [
+          port.protocol === 'tcp'
+            ? {
+                match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+                action: {
+                  case: 'route',
+                  // An empty connectConfig ends the CONNECT here: its payload goes on as plain TCP.
+                  value: {
+                    ...toApplication,
+                    upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
+                  },
+                },
+              }
+            : {
+                match: { pathSpecifier: { case: 'prefix', value: '/' } },
+                action: { case: 'route', value: toApplication },
+              },
+        ],
+      },
+    ],
+  });
+}
+
+function applicationCluster(host: string, port: WorkloadPort): Cluster {
+  const name = inboundCluster(port.port);
+  return create(ClusterSchema, {
+    name,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    connectTimeout: seconds(applicationConnectTimeoutSeconds),
+    typedExtensionProtocolOptions: applicationProtocol(port.protocol),
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [
+        {
+          lbEndpoints: [
+            { hostIdentifier: { case: 'endpoint', value: { address: socketAddress(host, port.port) } } },
+          ],
+        },
+      ],
+    },
+  });
+}

@@ -1,0 +1,62 @@
+// Names that the generated resources use to refer to each other, and the ports of a proxy.
+
+import type { Service, ServicePort } from '../../model/mesh.ts';
+
+/** The mesh listener: mutual TLS from other proxies, HTTP/2 only. Next to ports that other meshes made customary. */
+export const inboundPort = 15008;
+/** Where the application's outgoing calls enter the proxy. */
+export const outboundPort = 15001;
+
+/** DNS suffix of Services. */
+const clusterDomain = 'svc.cluster.local';
+
+/** Secrets that the agent serves over SDS; the names SPIRE uses. */
+export const svidSecret = 'default';
+export const trustBundleSecret = 'ROOTCA';
+/** Static cluster of the bootstrap: the agent's socket. */
+export const agentCluster = 'trellis-config';
+
+export const inboundListener = 'inbound';
+export const outboundListener = 'outbound';
+
+/**
+ * Server name in the TLS handshake between two proxies: the application port that the connection is for. It picks the
+ * filter chain and nothing else; whether the peer may use that port is decided from its certificate.
+ */
+export function meshServerName(port: number): string {
+  return `port-${port}.mesh.trellis.internal`;
+}
+
+export function inboundCluster(port: number): string {
+  return `inbound|${port}`;
+}
+
+export function inboundRouteConfig(port: number): string {
+  return `inbound|${port}`;
+}
+
+export function outboundRouteConfig(namespace: string): string {
+  return `outbound|${namespace}`;
+}
+
+/** Cluster and endpoint set of a Service port reached through the mesh. */
+export function outboundCluster(service: Service, port: ServicePort): string {
+  return `outbound|${port.port}|${serviceHost(service)}`;
+}
+
+/** Cluster and endpoint set of a Service port outside the mesh. */
+export function plaintextCluster(service: Service, port: ServicePort): string {
+  return `plaintext|${port.port}|${serviceHost(service)}`;
+}
+
+export function serviceHost(service: { readonly name: string; readonly namespace: string }): string {
+  return `${service.name}.${service.namespace}.${clusterDomain}`;
+}
+
+/** Every name a client in `clientNamespace` may call the service by: what the pod's DNS search path would resolve. */
+export function serviceHostnames(service: Service, clientNamespace: string): readonly string[] {
+  const { name, namespace } = service;
+  const names = [serviceHost(service), `${name}.${namespace}.svc`, `${name}.${namespace}`];
+  if (namespace === clientNamespace) names.push(name);
+  return [...names, ...service.clusterIps.map((ip) => (ip.includes(':') ? `[${ip}]` : ip))];
+}

@@ -1,0 +1,39 @@
+// Which HTTP version a cluster speaks upstream.
+
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { HttpProtocolOptionsSchema } from '../../gen/proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import type { AppProtocol } from '../../model/mesh.ts';
+import { any } from './any.ts';
+import { connectionAge, http2Options } from './http.ts';
+
+const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** Towards an application (or a peer outside the mesh): what it speaks itself. */
+export function applicationProtocol(protocol: AppProtocol): Record<string, Any> {
+  switch (protocol) {
+    case 'tcp':
+      return {};
+    case 'http':
+      return options({ case: 'httpProtocolOptions', value: {} });
+    case 'http2':
+      return options({ case: 'http2ProtocolOptions', value: http2Options });
+  }
+}
+
+/** Towards another proxy: always HTTP/2, on connections no older than the SVIDs at their ends. */
+export function meshProtocol(): Record<string, Any> {
+  return options({ case: 'http2ProtocolOptions', value: http2Options });
+}
+
+type ProtocolConfig =
+  | { case: 'httpProtocolOptions'; value: Record<string, never> }
+  | { case: 'http2ProtocolOptions'; value: typeof http2Options };
+
+function options(protocolConfig: ProtocolConfig): Record<string, Any> {
+  return {
+    [optionsKey]: any(HttpProtocolOptionsSchema, {
+      commonHttpProtocolOptions: connectionAge,
+      upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig } },
+    }),
+  };
+}

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { pathGlobToRegex } from '../../../src/policy/path-glob.ts';
+
+/** Envoy matches the whole `:path`. */
+function matches(glob: string, path: string): boolean {
+  return new RegExp(`^(?:${pathGlobToRegex(glob)})$`, 's').test(path);
+}
+
+describe('pathGlobToRegex', () => {
+  test.each([
+    ['/orders', '/orders', true],
+    ['/orders', '/orders?page=2', true],
+    ['/orders', '/orders/7', false],
+    ['/orders', '/ordersX', false],
+    ['/orders', '/', false],
+    ['/orders/**', '/orders', true],
+    ['/orders/**', '/orders/', true],
+    ['/orders/**', '/orders/7/lines', true],
+    ['/orders/**', '/orders/7?x=/admin', true],
+    ['/orders/**', '/ordersX', false],
+    ['/orders/**', '/admin?x=/orders/7', false],
+    ['/orders/*', '/orders/7', true],
+    ['/orders/*', '/orders/7/lines', false],
+    ['/orders/*', '/orders', false],
+    ['/v*/status', '/v1/status', true],
+    ['/v*/status', '/v1/x/status', false],
+    ['/v*/status', '/v1?/status', false],
+    ['/a/**/z', '/a/z', true],
+    ['/a/**/z', '/a/b/c/z', true],
+    ['/a/**/z', '/a/b/c', false],
+    ['/a/**/z', '/a?/z', false],
+    ['/**', '/', true],
+    ['/**', '/any/thing?at=all', true],
+    ['/a.b', '/aXb', false],
+    ['/a.b', '/a.b', true],
+    ['/', '/', true],
+    ['/', '/x', false],
+  ])('%s and %s: %s', (glob, path, expected) => {
+    expect(matches(glob, path)).toBe(expected);
+  });
+
+  test('a glob without stars matches itself and nothing else, whatever characters it has', () => {
+    const path = fc.stringMatching(/^(\/[^*?/\n]{1,10}){1,4}$/);
+    fc.assert(
+      fc.property(path, path, (glob, other) => {
+        expect(matches(glob, glob)).toBe(true);
+        expect(matches(glob, other)).toBe(glob === other);
+      }),
+    );
+  });
+});
