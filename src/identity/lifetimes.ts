@@ -1,0 +1,26 @@
+// How long identities live. All in milliseconds. No standard sets these; they are Trellis' choices.
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** Certificates begin this much before they are issued, so that a peer whose clock is a little behind accepts them. */
+export const clockSkewMs = minute;
+
+/** A stolen workload key is good for no longer than this. */
+export const defaultSvidLifetimeMs = hour;
+/** Connections may live as long as an SVID, and retiring a root waits as long: beyond a day neither makes sense. */
+export const maxSvidLifetimeMs = day;
+/** Below this, renewing at half life becomes most of what CA and agents do. */
+export const minSvidLifetimeMs = 10 * second;
+
+/** Until rotation of roots exists, replacing a root means restarting every agent. */
+export const rootLifetimeMs = 3650 * day;
+/** Half a year to plan the replacement of a root. */
+export const rootExpiryWarningMs = 180 * day;
+
+/** Between printing a join token and starting its agent. */
+export const defaultJoinTokenTtlMs = hour;
+/** A join token is a bearer secret; a week is for tokens that travel with a machine image. */
+export const maxJoinTokenTtlMs = 7 * day;
