@@ -1,0 +1,133 @@
+// The agent's calls to the control plane's Identity service.
+
+import type { ClientHttp2Session } from 'node:http2';
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { meshTls } from '../crypto/algorithms.ts';
+import { generateSigningKey, type SigningKey } from '../crypto/keys.ts';
+import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts';
+import { createCsr } from '../crypto/x509/csr.ts';
+import { checkAnchors } from '../crypto/x509/trust-anchors.ts';
+import {
+  JoinRequestSchema,
+  JoinResponseSchema,
+  MintWorkloadSvidRequestSchema,
+  MintWorkloadSvidResponseSchema,
+  RenewAgentRequestSchema,
+  RenewAgentResponseSchema,
+  type TrustBundle,
+  type X509Svid,
+} from '../gen/proto/trellis/identity/v1/identity_pb.ts';
+import { unaryCall } from '../grpc/client.ts';
+import type { TlsCredentials } from '../identity/mesh-tls.ts';
+import { AgentError } from './errors.ts';
+
+const service = '/trellis.identity.v1.Identity';
+/** An answer needs one ML-DSA signature; this is for a control plane under load. */
+const callTimeoutMs = 10_000;
+
+/** An identity with its private key, which was made here and has not left this process. */
+export interface HeldSvid extends TlsCredentials {
+  readonly spiffeId: string;
+  readonly leaf: Certificate;
+  /** The trust bundle that came with it. */
+  readonly anchors: readonly Certificate[];
+}
+
+export interface Joined {
+  readonly svid: HeldSvid;
+  readonly workload: WorkloadName;
+}
+
+export interface WorkloadName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Exchanges a join token for the agent's own identity. */
+export async function join(session: ClientHttp2Session, token: string, trustDomain: string): Promise<Joined> {
+  const key = generateSigningKey(meshTls.signature);
+  const response = await call(session, 'Join', JoinRequestSchema, JoinResponseSchema, {
+    token,
+    csr: createCsr(key),
+  });
+  const workload = response.workload;
+  if (workload === undefined) throw incomplete('a workload');
+  return {
+    svid: held(key, response, trustDomain),
+    workload: { namespace: workload.namespace, name: workload.name },
+  };
+}
+
+export async function renewAgent(session: ClientHttp2Session, trustDomain: string): Promise<HeldSvid> {
+  const key = generateSigningKey(meshTls.signature);
+  const response = await call(session, 'RenewAgent', RenewAgentRequestSchema, RenewAgentResponseSchema, {
+    csr: createCsr(key),
+  });
+  return held(key, response, trustDomain);
+}
+
+export async function mintWorkloadSvid(
+  session: ClientHttp2Session,
+  workload: WorkloadName,
+  trustDomain: string,
+): Promise<HeldSvid> {
+  const key = generateSigningKey(meshTls.signature);
+  const response = await call(
+    session,
+    'MintWorkloadSvid',
+    MintWorkloadSvidRequestSchema,
+    MintWorkloadSvidResponseSchema,
+    {
+      workload: { namespace: workload.namespace, name: workload.name },
+      csr: createCsr(key),
+    },
+  );
+  return held(key, response, trustDomain);
+}
+
+async function call<Request extends DescMessage, Response extends DescMessage>(
+  session: ClientHttp2Session,
+  method: string,
+  requestSchema: Request,
+  responseSchema: Response,
+  request: MessageInitShape<Request>,
+): Promise<MessageShape<Response>> {
+  const bytes = toBinary(requestSchema, create(requestSchema, request));
+  const response = await unaryCall(session, `${service}/${method}`, bytes, { timeoutMs: callTimeoutMs });
+  return fromBinary(responseSchema, response);
+}
+
+/** Takes from a response only what holds together: a leaf for our own key, and a bundle fit for the mesh. */
+function held(
+  key: SigningKey,
+  response: { readonly svid?: X509Svid | undefined; readonly trustBundle?: TrustBundle | undefined },
+  trustDomain: string,
+): HeldSvid {
+  const { svid, trustBundle } = response;
+  const [first] = svid?.certificates ?? [];
+  if (svid === undefined || first === undefined) throw incomplete('an SVID');
+  if (trustBundle === undefined) throw incomplete('a trust bundle');
+  const leaf = parseCertificate(first);
+  if (!leaf.publicKey.equals(key.publicKey)) throw incomplete('a certificate for the key of the request');
+  return {
+    key,
+    certificates: svid.certificates,
+    spiffeId: svid.spiffeId,
+    leaf,
+    anchors: checkAnchors(trustBundle.x509Authorities.map(parseCertificate), trustDomain),
+  };
+}
+
+function incomplete(missing: string): AgentError {
+  return new AgentError(
+    'ERR_AGENT_CONTROL_PLANE',
+    `the control plane's answer lacks ${missing}: is it a Trellis of another version?`,
+  );
+}

@@ -1,0 +1,54 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { createJoinToken } from '../../identity/join-tokens.ts';
+import type { NamespacedName } from '../../model/mesh.ts';
+import { CliError } from '../errors.ts';
+import { duration, workload } from '../options.ts';
+import { print } from '../output.ts';
+
+interface TokenCommandOptions {
+  readonly state: string;
+  readonly workload: NamespacedName;
+  readonly ttl: number;
+}
+
+/** Long enough to start an agent by hand. */
+const defaultTtlMs = 3600 * 1000;
+
+export function registerToken(program: Command): void {
+  const token = program
+    .command('token')
+    .description('join tokens, with which agents are admitted to the mesh');
+  token
+    .command('create')
+    .description('print a join token for the agent of one pod; it can be used once')
+    .requiredOption('--state <directory>', 'the state directory of the control plane')
+    .requiredOption('--workload <namespace/pod>', 'the pod whose identity the agent may hold', workload)
+    .option('--ttl <duration>', 'how long it can be used, 24h at most (default: 1h)', duration, defaultTtlMs)
+    .action(run);
+}
+
+async function run({ state, workload: name, ttl }: TokenCommandOptions, command: Command): Promise<void> {
+  const directory = resolve(state);
+  if (!(await isDirectory(directory))) {
+    throw new CliError('ERR_CONFIGURATION', `there is no directory ${directory}`, {
+      hint: 'give the --state directory of the control plane; it is created when the control plane first starts',
+    });
+  }
+  const [namespace = '', pod = ''] = name.split('/');
+  const { token } = await createJoinToken({
+    dir: directory,
+    workload: { namespace, name: pod },
+    ttlMs: ttl,
+    now: new Date(),
+  });
+  print(command, token);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

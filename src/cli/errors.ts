@@ -1,0 +1,151 @@
+// From any error to what the user sees and the code the process ends with. Commands throw; only main.ts prints.
+
+import type { AgentErrorCode } from '../agent/errors.ts';
+import type { ControlPlaneErrorCode } from '../control-plane/errors.ts';
+import type { IdentityErrorCode } from '../identity/errors.ts';
+import type { TelemetryErrorCode } from '../telemetry/errors.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import type { ToolErrorCode } from './tools/errors.ts';
+
+export type CliErrorCode =
+  | 'ERR_CHECK_FAILED'
+  | 'ERR_USAGE'
+  | 'ERR_UNAVAILABLE'
+  | 'ERR_NODE_LACKS_ML_DSA'
+  | 'ERR_CANNOT_CREATE'
+  | 'ERR_NO_PERMISSION'
+  | 'ERR_CONFIGURATION';
+
+const exitCodeOfCliError: Readonly<Record<CliErrorCode, ExitCode>> = {
+  ERR_CHECK_FAILED: exitCodes.failure,
+  ERR_USAGE: exitCodes.usage,
+  ERR_UNAVAILABLE: exitCodes.unavailable,
+  ERR_NODE_LACKS_ML_DSA: exitCodes.unavailable,
+  ERR_CANNOT_CREATE: exitCodes.cannotCreate,
+  ERR_NO_PERMISSION: exitCodes.noPermission,
+  ERR_CONFIGURATION: exitCodes.configuration,
+};
+
+/** An expected failure of a command: `message` says what is wrong, `hint` what to do next. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly code: CliErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: CliErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** What the operating system refuses and a user can do something about. */
+const exitCodeOfSystemError: Readonly<Record<string, ExitCode>> = {
+  EACCES: exitCodes.noPermission,
+  EPERM: exitCodes.noPermission,
+  EROFS: exitCodes.cannotCreate,
+  ENOSPC: exitCodes.cannotCreate,
+  EDQUOT: exitCodes.cannotCreate,
+  ENOENT: exitCodes.configuration,
+  ENOTDIR: exitCodes.configuration,
+  EISDIR: exitCodes.configuration,
+  EADDRINUSE: exitCodes.unavailable,
+  EADDRNOTAVAIL: exitCodes.unavailable,
+  ECONNREFUSED: exitCodes.unavailable,
+  ETIMEDOUT: exitCodes.unavailable,
+};
+
+/** One table per folder, complete by its type: a new code of a folder does not compile until it has its exit code. */
+const exitCodeOfTelemetryError: Readonly<Record<TelemetryErrorCode, ExitCode>> = {
+  ERR_ADDRESS_IN_USE: exitCodes.unavailable,
+  ERR_ADDRESS_UNAVAILABLE: exitCodes.unavailable,
+  ERR_ADDRESS_FORBIDDEN: exitCodes.noPermission,
+  ERR_LABEL_UNKNOWN: exitCodes.internal,
+};
+
+const exitCodeOfToolError: Readonly<Record<ToolErrorCode, ExitCode>> = {
+  ERR_TOOL_MISSING: exitCodes.unavailable,
+  ERR_TOOL_NOT_EXECUTABLE: exitCodes.unavailable,
+  ERR_TOOL_TOO_OLD: exitCodes.unavailable,
+  ERR_TOOL_UNKNOWN_VERSION: exitCodes.unavailable,
+  ERR_TOOL_INSTALL: exitCodes.unavailable,
+  ERR_PYTHON_MISSING: exitCodes.unavailable,
+  ERR_PYTHON_VENV_MISSING: exitCodes.unavailable,
+  ERR_CACHE_DIRECTORY: exitCodes.cannotCreate,
+};
+
+// A Map, because a code is whatever an error says it is: `toString` must not be found.
+const exitCodeOfIdentityError: Readonly<Record<IdentityErrorCode, ExitCode>> = {
+  ERR_NOT_PRIVATE: exitCodes.noPermission,
+  ERR_WRONG_OWNER: exitCodes.noPermission,
+  ERR_STORAGE_FULL: exitCodes.cannotCreate,
+  ERR_CA_INCOMPLETE: exitCodes.configuration,
+  ERR_CA_CORRUPT: exitCodes.configuration,
+  ERR_CA_TRUST_DOMAIN: exitCodes.configuration,
+  ERR_CA_EXPIRED: exitCodes.configuration,
+  ERR_CA_NOT_YET_VALID: exitCodes.configuration,
+  ERR_SVID_ID_NOT_ALLOWED: exitCodes.failure,
+  ERR_SVID_KEY_NOT_ALLOWED: exitCodes.failure,
+  ERR_LIFETIME: exitCodes.usage,
+  ERR_BUNDLE_INVALID: exitCodes.configuration,
+  ERR_WORKLOAD_NAME: exitCodes.usage,
+  ERR_JOIN_TOKEN_MALFORMED: exitCodes.failure,
+  ERR_JOIN_TOKEN_UNKNOWN: exitCodes.failure,
+  ERR_JOIN_TOKEN_USED: exitCodes.failure,
+  ERR_JOIN_TOKEN_EXPIRED: exitCodes.failure,
+  ERR_JOIN_TOKEN_LIMIT: exitCodes.cannotCreate,
+  ERR_RECORD_CORRUPT: exitCodes.configuration,
+};
+
+const exitCodeOfControlPlaneError: Readonly<Record<ControlPlaneErrorCode, ExitCode>> = {
+  ERR_LISTEN_ADDRESS_IN_USE: exitCodes.unavailable,
+  ERR_LISTEN_ADDRESS_UNAVAILABLE: exitCodes.unavailable,
+  ERR_LISTEN_ADDRESS_FORBIDDEN: exitCodes.noPermission,
+};
+
+const exitCodeOfAgentError: Readonly<Record<AgentErrorCode, ExitCode>> = {
+  ERR_AGENT_JOIN_REFUSED: exitCodes.failure,
+  ERR_AGENT_CONTROL_PLANE: exitCodes.unavailable,
+  ERR_AGENT_CONTROL_PLANE_IDENTITY: exitCodes.failure,
+  ERR_AGENT_SOCKET_PATH: exitCodes.configuration,
+  ERR_AGENT_SOCKET_IN_USE: exitCodes.unavailable,
+};
+
+const exitCodeByErrorCode: ReadonlyMap<string, ExitCode> = new Map(
+  Object.entries({
+    ...exitCodeOfSystemError,
+    ...exitCodeOfTelemetryError,
+    ...exitCodeOfToolError,
+    ...exitCodeOfIdentityError,
+    ...exitCodeOfControlPlaneError,
+    ...exitCodeOfAgentError,
+  }),
+);
+
+/** What to print about an error, and the code to end with. */
+export interface Failure {
+  readonly exitCode: ExitCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+function codeOf(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Never throws, whatever was thrown at us. Anything not known to be expected counts as a defect of ours. */
+export function explainFailure(error: unknown): Failure {
+  if (error instanceof CliError) {
+    return { exitCode: exitCodeOfCliError[error.code], message: error.message, hint: error.hint };
+  }
+  if (error instanceof Error) {
+    const exitCode = exitCodeByErrorCode.get(codeOf(error) ?? '');
+    if (exitCode !== undefined) return { exitCode, message: error.message, hint: undefined };
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return {
+    exitCode: exitCodes.internal,
+    message: `unexpected error: ${text.split('\n', 1)[0] ?? ''}`,
+    hint: '--verbose shows the stack; please report it',
+  };
+}

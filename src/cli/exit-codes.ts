@@ -1,0 +1,35 @@
+// What the exit code of a `trellis` process means. Scripts rely on these numbers: the set is closed, and a number
+// never changes its meaning. From 64 up they are the ones BSD's sysexits.h gives to the same situations.
+
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  unavailable: 69,
+  internal: 70,
+  cannotCreate: 73,
+  noPermission: 77,
+  configuration: 78,
+} as const;
+
+type ExitCodeName = keyof typeof exitCodes;
+export type ExitCode = (typeof exitCodes)[ExitCodeName];
+
+const meanings: Readonly<Record<ExitCodeName, string>> = {
+  ok: 'it worked',
+  failure: 'the answer is no: a check failed, or a policy denied',
+  usage: 'the command line is wrong',
+  unavailable: 'something it needs is missing or out of reach (a program, a port, a server)',
+  internal: 'a defect in trellis: please report it with the output of --verbose',
+  cannotCreate: 'a file or directory cannot be written (disk full, read-only)',
+  noPermission: 'not allowed to read, write or listen there',
+  configuration: 'a configuration, manifest or key file is wrong',
+};
+
+/** The section of `trellis --help` that lists every code with its meaning, one a line. */
+export function exitCodeHelp(): string {
+  const rows = Object.entries(exitCodes).map(
+    ([name, code]) => `  ${String(code).padStart(3)}  ${meanings[name as ExitCodeName]}`,
+  );
+  return ['', 'Exit codes:', ...rows, '  128+n  ended by signal n'].join('\n');
+}

@@ -1,0 +1,77 @@
+// The command line. Each command is a file in commands/ that registers itself; this file only wires them up and turns
+// what they throw into a message and an exit code.
+
+import { Command, CommanderError } from 'commander';
+import { registerAgent } from './commands/agent.ts';
+import { registerBootstrap } from './commands/bootstrap.ts';
+import { registerControlPlane } from './commands/control-plane.ts';
+import { registerDemo } from './commands/demo.ts';
+import { registerToken } from './commands/token.ts';
+import { registerVersion } from './commands/version.ts';
+import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts';
+import { report } from './report.ts';
+
+const commands: readonly ((program: Command) => void)[] = [
+  registerControlPlane,
+  registerAgent,
+  registerToken,
+  registerBootstrap,
+  registerDemo,
+  registerVersion,
+];
+
+/** Where output goes. */
+export interface CliStreams {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+const processStreams: CliStreams = {
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+};
+
+function createProgram(streams: CliStreams): Command {
+  const program = new Command('trellis');
+  program
+    .description('A post-quantum service mesh and admission controller for Kubernetes')
+    .option('--verbose', 'show the stack of an error')
+    .exitOverride()
+    .configureOutput({ writeOut: streams.stdout, writeErr: streams.stderr })
+    .showHelpAfterError('(add --help for the options)')
+    .addHelpText('after', exitCodeHelp());
+  for (const register of commands) register(program);
+  return program;
+}
+
+/** Runs one command line (without the `node` and script words) to its end. Never throws. */
+export async function main(argv: readonly string[], streams: CliStreams = processStreams): Promise<ExitCode> {
+  const program = createProgram(streams);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCodes.ok;
+  } catch (error) {
+    // Commander has printed its own message by now; --help and the like come here too, with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    return report(error, { write: streams.stderr, verbose: program.opts()['verbose'] === true });
+  }
+}
+
+/** The process's entry point, called by bin/trellis.js. */
+export async function start(): Promise<void> {
+  const argv = process.argv.slice(2);
+  const die = (error: unknown): void => {
+    process.exit(report(error, { write: processStreams.stderr, verbose: argv.includes('--verbose') }));
+  };
+  // Rejections that nobody handles arrive here too.
+  process.on('uncaughtException', die);
+  // `trellis … | head` closes the pipe early; that is not an error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+    die(error);
+  });
+  const exitCode = await main(argv);
+  // A failed command may leave servers open, which would keep the process alive for ever.
+  if (exitCode === exitCodes.ok) process.exitCode = exitCode;
+  else process.exit(exitCode);
+}

@@ -1,0 +1,63 @@
+// What the control plane vouches with: its CA, the join tokens and the agents admitted with them, all in one directory.
+
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { openAgentRegistry } from '../identity/agent-registry.ts';
+import { type TrustBundle, trustBundleToPem } from '../identity/bundle.ts';
+import { caExpiryWarning } from '../identity/ca.ts';
+import { openCaDirectory } from '../identity/ca-directory.ts';
+import { createSvidIssuer, type IssuedSvid } from '../identity/issuer.ts';
+import { type Redeemed, redeemJoinToken } from '../identity/join-tokens.ts';
+import {
+  ensurePrivateDirectory,
+  nodeStorage,
+  writePrivateFileAtomically,
+} from '../identity/private-files.ts';
+import type { NamespacedName } from '../model/mesh.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export interface AuthorityOptions {
+  /** Created when it is not there. */
+  readonly stateDirectory: string;
+  readonly trustDomain: string;
+  readonly svidLifetimeMs: number;
+  readonly now: () => Date;
+  readonly log: Logger;
+}
+
+export interface Authority {
+  readonly bundle: TrustBundle;
+  /** Written for agents: the trust bundle, PEM. */
+  readonly trustAnchorFile: string;
+  readonly notAfter: Date;
+  /** @throws IdentityError, CryptoError: see SvidIssuer */
+  issue(spiffeId: string, csr: Uint8Array): IssuedSvid;
+  /** Uses a join token up. @throws IdentityError ERR_JOIN_TOKEN_… */
+  redeem(token: string): Promise<Redeemed>;
+  /** The workload an agent was admitted for; undefined when it is not admitted. */
+  workloadOf(agentId: string): Promise<NamespacedName | undefined>;
+}
+
+/** @throws IdentityError */
+export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
+  const { stateDirectory, trustDomain, svidLifetimeMs, now, log } = options;
+  await ensurePrivateDirectory(nodeStorage, stateDirectory);
+  const { ca, created } = await openCaDirectory({ dir: join(stateDirectory, 'ca'), trustDomain, now: now() });
+  const { notAfter } = ca.issuer.certificate;
+  log.info({ notAfter: notAfter.toISOString() }, created ? 'made a new root CA' : 'opened the root CA');
+  log.warn('both CA keys lie in one directory: whoever reads it can make identities');
+  const warning = caExpiryWarning(ca, now());
+  if (warning !== undefined) log.warn(warning);
+  const trustAnchorFile = join(stateDirectory, 'trust-anchor.pem');
+  await writePrivateFileAtomically(nodeStorage, trustAnchorFile, trustBundleToPem(ca.bundle));
+  const issuer = createSvidIssuer({ ca, randomBytes, lifetimeMs: svidLifetimeMs });
+  const registry = await openAgentRegistry(stateDirectory);
+  return {
+    bundle: ca.bundle,
+    trustAnchorFile,
+    notAfter,
+    issue: (spiffeId, csr) => issuer.issueX509Svid({ spiffeId, csr, now: now() }),
+    redeem: (token) => redeemJoinToken({ dir: stateDirectory, token, now: now() }),
+    workloadOf: (agentId) => registry.workloadOf(agentId),
+  };
+}

@@ -1,0 +1,145 @@
+// The control plane: manifests in, identities and Envoy configuration out.
+
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import type { Call, Method } from '../grpc/call.ts';
+import { grpcLimits, http2ServerOptions } from '../grpc/limits.ts';
+import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
+import { meshTlsOptions } from '../identity/mesh-tls.ts';
+import type { MeshState } from '../model/mesh.ts';
+import type { ManifestSource } from '../sources/files/watch.ts';
+import { componentLogger } from '../telemetry/logger.ts';
+import { typeUrls } from '../xds/resources.ts';
+import { MeshSnapshots } from '../xds/snapshots.ts';
+import { adsService } from './ads-service.ts';
+import { type Authority, openAuthority } from './authority.ts';
+import { identityService } from './identity-service.ts';
+import { type ListenAddress, listen } from './listen.ts';
+import { type MeshSourceOptions, watchMesh } from './mesh-source.ts';
+import { PeerAuthenticator } from './peer.ts';
+import { issueServerIdentity, renewServerIdentity } from './server-identity.ts';
+
+export interface ControlPlaneOptions extends MeshSourceOptions {
+  /** Holds the CA, the join tokens and the admitted agents; created when it is not there. */
+  readonly stateDirectory: string;
+  readonly listen: ListenAddress;
+  readonly svidLifetimeMs: number;
+  readonly now: () => Date;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface ControlPlane {
+  readonly address: ListenAddress;
+  /** Written for agents: the trust bundle, PEM. */
+  readonly trustAnchorFile: string;
+  /** Resolves when the last connection is closed. */
+  close(): Promise<void>;
+}
+
+/** Agents hold their connection all the time; there is one per node. Their streams have two thousand proxies at most. */
+const limits = { maxConcurrentStreams: 4096 };
+/** Time for calls in flight when the control plane stops. */
+const closeGraceMs = 2_000;
+
+const typeNames = {
+  [typeUrls.listener]: 'listener',
+  [typeUrls.route]: 'route',
+  [typeUrls.cluster]: 'cluster',
+  [typeUrls.endpoint]: 'endpoint',
+  [typeUrls.secret]: 'secret',
+} as const;
+
+/** What proxies see before there is a first good state: nothing. */
+function emptyMesh(trustDomain: string, rootNamespace: string): MeshState {
+  return {
+    trustDomain,
+    rootNamespace,
+    workloads: new Map(),
+    services: new Map(),
+    policies: new Map(),
+    quantumServices: new Map(),
+  };
+}
+
+/**
+ * Starts serving. The manifests may be broken at first: the control plane then runs, says so, and is not ready.
+ * @throws IdentityError, ControlPlaneError
+ */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { log, now, random, readiness, signal } = options;
+  const authority = await openAuthority({ ...options, log: componentLogger(log, 'ca') });
+  options.metrics.caExpiry.set({ certificate: 'root' }, authority.notAfter.getTime() / 1000);
+  readiness.ready('ca');
+  const source = await watchMesh(options);
+  const snapshots = new MeshSnapshots(
+    source.current() ?? emptyMesh(options.trustDomain, options.rootNamespace),
+  );
+  source.onChange((state) => snapshots.update(state));
+
+  const initial = issueServerIdentity(authority);
+  const server = createSecureServer({
+    ...http2ServerOptions(grpcLimits(limits)),
+    ...meshTlsOptions(authority.bundle.anchors, initial),
+    requestCert: true,
+    // An agent that joins has no certificate yet; every other call asks for one.
+    rejectUnauthorized: false,
+  });
+  const methods = controlPlaneMethods(options, authority, source, snapshots);
+  const grpc = serveGrpc(server, methods, limits, {
+    onHandlerError: (error, path) => log.error({ err: error, path }, 'a call failed unexpectedly'),
+  });
+  const address = await listen(server, options.listen);
+  renewServerIdentity(server, { authority, initial, now, random, signal });
+  return { address, trustAnchorFile: authority.trustAnchorFile, close: () => closeServer(server, grpc) };
+}
+
+function controlPlaneMethods(
+  options: ControlPlaneOptions,
+  authority: Authority,
+  source: ManifestSource,
+  snapshots: MeshSnapshots,
+): ReadonlyMap<string, Method> {
+  const { now, metrics } = options;
+  const identityLog = componentLogger(options.log, 'identity');
+  const xdsLog = componentLogger(options.log, 'xds');
+  const peers = new PeerAuthenticator({ bundle: authority.bundle, now });
+  const authorization = {
+    state: () => source.current(),
+    workloadOf: (agentId: string) => authority.workloadOf(agentId),
+    agentOf: (call: Call) => peers.agent(call.session),
+  };
+  const identity = identityService({
+    ...authorization,
+    bundle: authority.bundle,
+    redeem: (token) => authority.redeem(token),
+    issue: (spiffeId, csr) => authority.issue(spiffeId, csr),
+    onIssued: (result, detail) => {
+      metrics.svidIssuance.inc({ result });
+      if (result === 'issued') identityLog.info({ spiffeId: detail }, 'issued an SVID');
+      else identityLog.warn({ reason: detail }, 'refused an identity');
+    },
+  });
+  let streams = 0;
+  const ads = adsService({
+    ...authorization,
+    source: (workload) => snapshots.source(workload),
+    hooks: (workload) => ({
+      onNack: ({ typeUrl, names, message }) => {
+        const type = typeNames[typeUrl];
+        metrics.xdsRejections.inc({ type });
+        xdsLog.error({ workload, type, names, reason: message }, 'a proxy refused its configuration');
+      },
+      onAck: ({ typeUrl }) => metrics.xdsAcknowledgements.inc({ type: typeNames[typeUrl] }),
+    }),
+    onStreams: (change) => {
+      streams += change;
+      metrics.xdsStreams.set({}, streams);
+    },
+  });
+  return new Map([...identity, ads]);
+}
+
+async function closeServer(server: Http2SecureServer, grpc: GrpcServer): Promise<void> {
+  await grpc.close(closeGraceMs);
+  server.close();
+}
