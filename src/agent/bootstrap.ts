@@ -7,6 +7,9 @@ const agentCluster = 'trellis-config';
 /** After a lost stream Envoy tries again within these bounds (its own default is up to 30 s). */
 const retryBackOff = { base_interval: '0.2s', max_interval: '2s' };
 
+/** Of one proxy, from its application and from the mesh together; more are refused at once instead of exhausting memory. */
+const maxDownstreamConnections = 50_000;
+
 export type AdminAddress =
   | { readonly kind: 'pipe'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
@@ -37,6 +40,18 @@ export function envoyBootstrap(options: BootstrapOptions): object {
       cds_config: { ads: {}, resource_api_version: 'V3' },
     },
     static_resources: { clusters: [agentSocketCluster(options.socket)] },
+    overload_manager: {
+      resource_monitors: [
+        {
+          name: 'envoy.resource_monitors.global_downstream_max_connections',
+          typed_config: {
+            '@type':
+              'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+            max_active_downstream_connections: maxDownstreamConnections,
+          },
+        },
+      ],
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { ApiVersion } from '../../gen/proto/envoy/config/core/v3/config_source_p
 import { RouterSchema } from '../../gen/proto/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import {
   HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation,
   HttpConnectionManagerSchema,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { configuredExtension } from './any.ts';
@@ -53,7 +54,7 @@ export function httpConnectionManager(specific: HttpConnectionManagerInit) {
     ...specific,
     httpFilters: [
       ...(specific.httpFilters ?? []),
-      configuredExtension('envoy.filters.http.router', RouterSchema, {}),
+      configuredExtension('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: true }),
     ],
     commonHttpProtocolOptions: connectionAge,
     drainTimeout: seconds(connectionDrainSeconds),
@@ -66,6 +67,10 @@ export function httpConnectionManager(specific: HttpConnectionManagerInit) {
     mergeSlashes: true,
     pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
     stripTrailingHostDot: true,
+    // The application should not notice the proxy: no headers of Envoy's own, its request ids and 100-continue kept.
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    preserveExternalRequestId: true,
+    proxy100Continue: true,
     upgradeConfigs: [{ upgradeType: 'websocket' }, ...(specific.upgradeConfigs ?? [])],
   });
 }
