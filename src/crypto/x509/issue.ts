@@ -245,7 +245,8 @@ function encodeValidity({ notBefore, notAfter }: Validity): Buffer {
 function checkWithinIssuer(issuer: Issuer, notAfter: Date): void {
   // Certificates have whole seconds (RFC 5280 §4.1.2.5); the fraction is cut off when the time is written.
   const wholeSeconds = notAfter.getTime() - (notAfter.getTime() % 1000);
-  if (wholeSeconds > issuer.certificate.notAfter.getTime()) throw issueError('the certificate would outlive its issuer');
+  if (wholeSeconds > issuer.certificate.notAfter.getTime())
+    throw issueError('the certificate would outlive its issuer');
 }
 
 function requireOtherKind(primary: SignatureAlgorithm, second: SignatureAlgorithm): void {

@@ -24,6 +24,8 @@ test('Bouncy Castle and Trellis agree on both signatures, both ways', {
   if (missing.length > 0) {
     const reason = `needs ${missing.join(' and ')} on PATH (a JDK of version 17 or later, and Maven)`;
     if (process.env['CI'] !== undefined) throw new Error(reason);
+    // The default reporter does not show why a test was skipped.
+    process.stderr.write(`skipped the cross-check with Bouncy Castle: it ${reason}\n`);
     ctx.skip(reason);
   }
 

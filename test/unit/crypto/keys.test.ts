@@ -129,7 +129,7 @@ describe('importSigningKey', () => {
       type: 'pkcs8',
     });
     expectCode('ERR_KEY_INVALID', () => importSigningKey(Buffer.concat([good, Buffer.of(0)])));
-    expectCode('ERR_KEY_INVALID', () => importSigningKey(Buffer.alloc(10_000, 0x30)));
+    expectCode('ERR_KEY_INVALID', () => importSigningKey(Buffer.alloc(10_000, 0x30)), 'longer than');
     expectCode('ERR_ALGORITHM_UNKNOWN', () => importSigningKey(rsa));
     expectCode('ERR_ALGORITHM_UNKNOWN', () => importSigningKey(p521));
     expectCode('ERR_KEY_INVALID', () => importSigningKey(Buffer.from('not a key')));

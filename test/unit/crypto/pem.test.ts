@@ -26,26 +26,33 @@ describe('fromPem', () => {
     expect(fromPemOne(openssl.toString(), 'CERTIFICATE')).toEqual(certificate.der);
   });
 
-  test.each([
-    ['nothing', ''],
-    ['no block', 'just text'],
-    ['another label', toPem('PRIVATE KEY', der)],
-    ['another label after a good block', pem + toPem('PRIVATE KEY', der)],
-    ['a block that is cut off', pem.slice(0, -20)],
-    ['a block without END', pem.split('\n').slice(0, 2).join('\n')],
-    ['an END without BEGIN', pem.split('\n').slice(1).join('\n')],
-    ['BEGIN inside a block', pem.replace('-----END', '-----BEGIN')],
+  test.each<[string, string, string?]>([
+    ['nothing', '', 'no "CERTIFICATE" block'],
+    ['no block', 'just text', 'no "CERTIFICATE" block'],
+    ['another label', toPem('PRIVATE KEY', der), 'expected only'],
+    ['another label after a good block', pem + toPem('PRIVATE KEY', der), 'expected only'],
+    ['a block that is cut off', pem.slice(0, -20), 'not base64'],
+    ['a block without END', pem.split('\n').slice(0, 2).join('\n'), 'cut off'],
+    ['an END without BEGIN', pem.split('\n').slice(1).join('\n'), 'out of order'],
+    ['BEGIN inside a block', pem.replace('-----END', '-----BEGIN'), 'out of order'],
     ['an empty block', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'],
-    ['an encapsulated header', pem.replace('\n', '\nProc-Type: 4,ENCRYPTED\n')],
+    ['an encapsulated header', pem.replace('\n', '\nProc-Type: 4,ENCRYPTED\n'), 'not base64'],
     ['base64 that is not canonical', '-----BEGIN CERTIFICATE-----\nAB==\n-----END CERTIFICATE-----\n'],
     ['padding in the middle', '-----BEGIN CERTIFICATE-----\nAA==\nAAAA\n-----END CERTIFICATE-----\n'],
     [
       'a line that is too long',
       `-----BEGIN CERTIFICATE-----\n${'A'.repeat(68)}\n-----END CERTIFICATE-----\n`,
     ],
-    ['a huge text', 'x'.repeat(maxPemBytes + 1)],
-  ])('refuses %s', (_what, text) => {
-    expectCode('ERR_PEM', () => fromPem(text, 'CERTIFICATE'));
+    ['a broken BEGIN line', pem.replace('BEGIN CERTIFICATE-----', 'BEGIN CERTIFICATE----'), 'broken BEGIN'],
+    [
+      'a block without END before a good one',
+      `${pem.split('\n').slice(0, 2).join('\n')}\n${pem}`,
+      'out of order',
+    ],
+    ['a good block before one without END', pem + pem.split('\n').slice(0, 2).join('\n'), 'cut off'],
+    ['a huge text', 'x'.repeat(maxPemBytes + 1), 'longer than'],
+  ])('refuses %s', (_what, text, reason = '') => {
+    expectCode('ERR_PEM', () => fromPem(text, 'CERTIFICATE'), reason);
   });
 
   test('the message does not quote the content', () => {

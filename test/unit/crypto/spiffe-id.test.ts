@@ -53,6 +53,17 @@ describe('parseSpiffeId', () => {
     expectCode('ERR_SPIFFE_ID_INVALID', () => parseSpiffeId(uri));
   });
 
+  test('the message names the reason', () => {
+    const reasons = {
+      'spiffe:///a': 'is empty',
+      'spiffe://a//b': 'empty segment',
+      'spiffe://a/../b': 'relative segment',
+    };
+    for (const [uri, reason] of Object.entries(reasons)) {
+      expectCode('ERR_SPIFFE_ID_INVALID', () => parseSpiffeId(uri), reason);
+    }
+  });
+
   test('the longest ID is accepted, one byte more is not', () => {
     const longest = `spiffe://a/${'b'.repeat(maxSpiffeIdBytes - 'spiffe://a/'.length)}`;
     expect(parseSpiffeId(longest).uri).toBe(longest);

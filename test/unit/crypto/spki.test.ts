@@ -29,7 +29,7 @@ describe('parseSpki', () => {
     expectCode('ERR_KEY_INVALID', () => parseSpki(encodeSpki('ML-DSA-65', keyBits.subarray(1))));
     expectCode('ERR_KEY_INVALID', () => parseSpki(encodeSpki('ML-DSA-87', keyBits)));
     expectCode('ERR_KEY_INVALID', () => parseSpki(Buffer.concat([mlDsa, Buffer.of(0)])));
-    expectCode('ERR_KEY_INVALID', () => parseSpki(Buffer.alloc(5000)));
+    expectCode('ERR_KEY_INVALID', () => parseSpki(Buffer.alloc(5000)), 'longer than');
   });
 
   test('refuses a compressed point and one that is not on the curve', () => {

@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } fr
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  checkPrivateDirectory,
   ensurePrivateDirectory,
   nodeStorage,
   readPrivateFile,
@@ -39,6 +40,12 @@ describe('ensurePrivateDirectory', () => {
       ensurePrivateDirectory(someoneElse, await privateDirectory()),
     );
   });
+});
+
+test('checkPrivateDirectory refuses a file', async () => {
+  const path = join(await privateDirectory(), 'file');
+  await writeFile(path, '', { mode: 0o600 });
+  await expectIdentityError('ERR_NOT_PRIVATE', checkPrivateDirectory(nodeStorage, path));
 });
 
 describe('writePrivateFileAtomically and readPrivateFile', () => {

@@ -108,8 +108,8 @@ export function makeLeaf(
   return { key, certificate: parseCertificate(der) };
 }
 
-/** Runs the action and demands a CryptoError with this code. */
-export function expectCode(code: CryptoErrorCode, action: () => unknown): CryptoError {
+/** Runs the action and demands a CryptoError with this code, and for this reason where several share a code. */
+export function expectCode(code: CryptoErrorCode, action: () => unknown, reason = ''): CryptoError {
   let thrown: unknown;
   try {
     action();
@@ -117,7 +117,7 @@ export function expectCode(code: CryptoErrorCode, action: () => unknown): Crypto
     thrown = error;
   }
   expect(thrown).toBeInstanceOf(CryptoError);
-  expect(thrown).toMatchObject({ code });
+  expect(thrown).toMatchObject({ code, message: expect.stringContaining(reason) });
   return thrown as CryptoError;
 }
 

@@ -104,6 +104,10 @@ describe('refuses', () => {
     expectCode('ERR_CSR_PARSE', () => parseCsr(bytes));
   });
 
+  test('an oversized request before reading it', () => {
+    expectCode('ERR_CSR_PARSE', () => parseCsr(Buffer.alloc(maxCsrBytes + 1)), 'longer than');
+  });
+
   test('any single changed byte', () => {
     fc.assert(
       fc.property(fc.nat({ max: csr.length - 1 }), fc.integer({ min: 1, max: 255 }), (position, mask) => {

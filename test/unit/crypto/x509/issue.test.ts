@@ -18,6 +18,7 @@ import {
   spiffeId,
   trustDomain,
 } from '../support/fixtures.ts';
+import { extensionsWithout, forge } from '../support/forge.ts';
 import { x509 } from '../support/peculiar.ts';
 
 const root = makeRoot();
@@ -277,6 +278,13 @@ describe('createIssuer refuses', () => {
     expectCode('ERR_CERT_ISSUE', () =>
       createIssuer({ certificate: plain.certificate, key: plain.key, counterKey: counterKey ?? key }),
     );
+  });
+
+  test('a CA certificate without a key identifier', () => {
+    const extensions = extensionsWithout(certificate, extensionOid.subjectKeyIdentifier);
+    const anonymous = parseCertificate(forge(certificate, key, { extensions }));
+    const parts = { certificate: anonymous, key, ...(counterKey === undefined ? {} : { counterKey }) };
+    expectCode('ERR_CERT_ISSUE', () => createIssuer(parts), 'key identifier');
   });
 
   test('a certificate that is no CA', () => {
