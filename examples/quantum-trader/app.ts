@@ -68,7 +68,7 @@ const services: Readonly<Record<string, Service>> = {
 
 /** The ledger of the portfolio speaks first, as many TCP protocols do. */
 const ledger = { service: 'portfolio', port: 5432, banner: 'ledger 1.0 ready\n' };
-const pauseMs = 1000;
+const pauseMs = 300;
 const timeoutMs = 5000;
 
 const name = process.env['SERVICE'] ?? '';

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { runDemo } from '../demo/run-demo.ts';
 import { CliError } from '../errors.ts';
 import { onStopSignal } from '../shutdown.ts';
 
@@ -26,6 +25,8 @@ async function run(
   if (json && !exit) {
     throw new CliError('ERR_USAGE', '--json is for the results of --exit', { hint: 'add --exit' });
   }
+  // Loaded only now: the demo starts dozens of other commands, and they should not have to read all of it.
+  const { runDemo } = await import('../demo/run-demo.ts');
   const { writeOut, writeErr } = command.configureOutput();
   const stop = onStopSignal();
   try {

@@ -1,0 +1,115 @@
+// The control plane is killed without warning. Traffic goes on, the agents come back by themselves, and edits take
+// effect again.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Check, unless, type Verdict, verdict } from '../check.ts';
+import { readStats } from '../envoy-admin.ts';
+import { isReady, policyFile, type RunningMesh, serviceNamed } from '../running-mesh.ts';
+import { TlsClient } from '../tls-client.ts';
+import type { TrafficRecord } from '../traffic.ts';
+import { waitFor } from '../wait.ts';
+import { allowProbe } from './policy-edit.ts';
+
+const ok = 200;
+const forbidden = 403;
+/** How long the control plane stays away: long enough for every proxy to notice. */
+const awayMs = 1000;
+const timeoutMs = 15_000;
+const target = 'execution';
+const request = ['POST', '/orders/43'] as const;
+
+export interface RestartObservation {
+  /** The control plane answered while it should have been dead. */
+  readonly answeredWhileDead: boolean;
+  /** Requests while it was away. */
+  readonly away: TrafficRecord;
+  /** Requests from its death to the end of the check. */
+  readonly all: TrafficRecord;
+  /** Proxies whose stream of configuration is back. */
+  readonly reconnected: number;
+  readonly proxies: number;
+  /** From its start until all streams were back. */
+  readonly reconnectMs: number;
+  /** A caller's answers before and after an edit that was made after the restart. */
+  readonly edit: { readonly before: number; readonly after: number };
+  readonly connectionEnd: string | undefined;
+}
+
+export const controlPlaneRestart: Check = {
+  id: 'control-plane-restart',
+  run: async (mesh) => judge(await observe(mesh)),
+};
+
+async function observe(mesh: RunningMesh): Promise<RestartObservation> {
+  const { controlPlane, traffic, services, signal } = mesh;
+  const file = policyFile(target);
+  const client = await TlsClient.open(await mesh.probe.client(serviceNamed(mesh, target)));
+  try {
+    const mark = traffic.mark();
+    await controlPlane.process.crash();
+    const answeredWhileDead = await isReady(controlPlane.metrics).catch(() => false);
+    await sleep(awayMs, undefined, { signal });
+    const away = traffic.since(mark);
+    const startedAt = performance.now();
+    await controlPlane.restart();
+    const reconnected = await allConnected(mesh);
+    const reconnectMs = performance.now() - startedAt;
+    const before = await client.request(...request);
+    await allowProbe(mesh, file);
+    const after = await firstChange(mesh, client, before);
+    return {
+      answeredWhileDead,
+      away,
+      all: traffic.since(mark),
+      reconnected,
+      proxies: services.length,
+      reconnectMs,
+      edit: { before, after },
+      connectionEnd: client.end,
+    };
+  } finally {
+    client.close();
+    await mesh.editor.restore(file).catch(() => {});
+  }
+}
+
+async function allConnected(mesh: RunningMesh): Promise<number> {
+  let count = 0;
+  await waitFor({ what: 'all proxies to be back', timeoutMs, everyMs: 50, signal: mesh.signal }, async () => {
+    const states = await Promise.all(
+      mesh.services.map((service) => readStats(service, '^control_plane\\.connected_state$')),
+    );
+    count = states.filter((stats) => stats.get('control_plane.connected_state') === 1).length;
+    return count === mesh.services.length || undefined;
+  }).catch(() => {});
+  return count;
+}
+
+async function firstChange(mesh: RunningMesh, client: TlsClient, before: number): Promise<number> {
+  const wait = { what: 'the edit to take effect', timeoutMs, signal: mesh.signal };
+  return await waitFor(wait, async () => {
+    const status = await client.request(...request);
+    return status === before ? undefined : status;
+  }).catch(() => before);
+}
+
+export function judge(seen: RestartObservation): Verdict {
+  const { away, all, reconnected, proxies, edit } = seen;
+  return verdict(
+    [
+      unless(!seen.answeredWhileDead, 'the control plane was not dead'),
+      unless(away.sent > 0, 'there was no traffic while it was away'),
+      unless(
+        all.failed === 0,
+        `${all.failed} of ${all.sent} requests failed: ${all.failures.slice(0, 3).join('; ')}`,
+      ),
+      unless(proxies > 0 && reconnected === proxies, `${reconnected} of ${proxies} proxies came back`),
+      unless(
+        edit.before === forbidden && edit.after === ok,
+        `an edit after the restart changed HTTP ${edit.before} into ${edit.after}`,
+      ),
+      unless(seen.connectionEnd === undefined, `an open connection ended: ${seen.connectionEnd}`),
+    ],
+    `killed for ${awayMs} ms: ${away.sent} requests without it, ${all.sent} in all, none failed; ${reconnected} proxies back ${Math.round(seen.reconnectMs)} ms after its start, and an edit takes effect`,
+  );
+}
