@@ -8,6 +8,7 @@ import type { Method } from '../grpc/call.ts';
 import { GrpcError, status } from '../grpc/status.ts';
 import type { TlsCredentials } from '../identity/mesh-tls.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { workloadHeader } from '../xds/agreed-names.ts';
 import { backoffMs } from './backoff.ts';
 import { type ControlPlaneAddress, connectControlPlane, hostAndPort } from './connect.ts';
 import { AgentError } from './errors.ts';
@@ -81,7 +82,7 @@ class Agent {
     });
     const relay = relayMethod({
       upstream: () => (workload === undefined ? undefined : upstream.current()),
-      headers: () => ({ 'x-trellis-workload': `${workload?.namespace}/${workload?.name}` }),
+      headers: () => ({ [workloadHeader]: `${workload?.namespace}/${workload?.name}` }),
     });
     const sds = sdsMethod(this.#secrets, {
       onNack: ({ names, message }) => log.error({ names, reason: message }, 'Envoy refused a secret'),

@@ -1,8 +1,7 @@
 // Envoy's bootstrap: where the agent's socket is and where the admin interface listens. It holds nothing secret and
 // nothing that changes; listeners, clusters and certificates all come over the socket.
 
-/** The cluster that generated resources name as the source of their secrets. */
-const agentCluster = 'trellis-config';
+import { agentClusterName } from '../xds/agreed-names.ts';
 
 /** After a lost stream Envoy tries again within these bounds (its own default is up to 30 s). */
 const retryBackOff = { base_interval: '0.2s', max_interval: '2s' };
@@ -32,7 +31,7 @@ export function envoyBootstrap(options: BootstrapOptions): object {
         api_type: 'DELTA_GRPC',
         transport_api_version: 'V3',
         grpc_services: [
-          { envoy_grpc: { cluster_name: agentCluster, retry_policy: { retry_back_off: retryBackOff } } },
+          { envoy_grpc: { cluster_name: agentClusterName, retry_policy: { retry_back_off: retryBackOff } } },
         ],
         set_node_on_first_message_only: true,
       },
@@ -57,7 +56,7 @@ export function envoyBootstrap(options: BootstrapOptions): object {
 
 function agentSocketCluster(path: string): object {
   return {
-    name: agentCluster,
+    name: agentClusterName,
     type: 'STATIC',
     connect_timeout: '1s',
     typed_extension_protocol_options: {
@@ -67,7 +66,7 @@ function agentSocketCluster(path: string): object {
       },
     },
     load_assignment: {
-      cluster_name: agentCluster,
+      cluster_name: agentClusterName,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
     },
   };

@@ -1,15 +1,14 @@
 // The secret discovery service of the agent's socket.
 
 import type { Method } from '../grpc/call.ts';
+import { sdsPath } from '../xds/agreed-names.ts';
 import { ResourceEncoder } from '../xds/encode.ts';
 import { createLayer, emptyLayer } from '../xds/layer.ts';
 import type { DeltaHooks } from '../xds/proxy-status.ts';
 import type { Snapshot, SnapshotSource } from '../xds/resources.ts';
 import { serveDelta } from '../xds/server.ts';
 import type { HeldSvid } from './identity-client.ts';
-import { svidSecret, trustBundleSecret } from './secrets.ts';
-
-const path = '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets';
+import { optionalTrustBundleSecret, svidSecret, trustBundleSecret } from './secrets.ts';
 
 /** The present secrets of one workload. Until there are any, a proxy that asks simply waits. */
 export class SecretStore implements SnapshotSource {
@@ -27,7 +26,11 @@ export class SecretStore implements SnapshotSource {
   }
 
   update(trustDomain: string, svid: HeldSvid): void {
-    const secrets = [svidSecret(svid), trustBundleSecret(trustDomain, svid.anchors)];
+    const secrets = [
+      svidSecret(svid),
+      trustBundleSecret(trustDomain, svid.anchors),
+      optionalTrustBundleSecret(svid.anchors),
+    ];
     const own = createLayer(secrets.map((secret) => this.#encoder.encode(secret)));
     this.#snapshot = { shared: emptyLayer, own };
     for (const listener of [...this.#listeners]) listener();
@@ -35,5 +38,5 @@ export class SecretStore implements SnapshotSource {
 }
 
 export function sdsMethod(secrets: SecretStore, hooks: DeltaHooks): [string, Method] {
-  return [path, { kind: 'stream', endless: true, handle: (call) => serveDelta(call, secrets, hooks) }];
+  return [sdsPath, { kind: 'stream', endless: true, handle: (call) => serveDelta(call, secrets, hooks) }];
 }

@@ -1,4 +1,4 @@
-// The two secrets of a proxy, as Envoy wants them: its SVID with the private key, and the trust bundle.
+// The secrets of a proxy, as Envoy wants them: its SVID with the private key, and the trust bundle in two forms.
 
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
@@ -10,11 +10,8 @@ import {
   SecretSchema,
 } from '../gen/proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { SPIFFECertValidatorConfigSchema } from '../gen/proto/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.ts';
+import { optionalTrustBundleSecretName, svidSecretName, trustBundleSecretName } from '../xds/agreed-names.ts';
 import type { HeldSvid } from './identity-client.ts';
-
-/** The names under which generated listeners and clusters ask for them; the ones SPIRE uses. */
-const svidSecretName = 'default';
-const trustBundleSecretName = 'ROOTCA';
 
 export function svidSecret(svid: HeldSvid): Secret {
   return create(SecretSchema, {
@@ -46,6 +43,19 @@ export function trustBundleSecret(trustDomain: string, anchors: readonly Certifi
         },
       },
     },
+  });
+}
+
+/**
+ * The same anchors for listeners that ask for no certificate. Envoy's SPIFFE validator refuses whoever shows none, and so
+ * does its ordinary one as soon as it has a name to look for. Anchors alone are enough: every one of them is of this trust
+ * domain, and authorization compares whole SPIFFE IDs.
+ */
+export function optionalTrustBundleSecret(anchors: readonly Certificate[]): Secret {
+  const trustedCa = inline(anchors.map((anchor) => toPem('CERTIFICATE', anchor.der)).join(''));
+  return create(SecretSchema, {
+    name: optionalTrustBundleSecretName,
+    type: { case: 'validationContext', value: { trustedCa } },
   });
 }
 

@@ -34,7 +34,7 @@ const processStreams: CliStreams = {
 function createProgram(streams: CliStreams): Command {
   const program = new Command('trellis');
   program
-    .description('A post-quantum service mesh and admission controller for Kubernetes')
+    .description('A post-quantum service mesh for Kubernetes workloads, on stock Envoy')
     .option('--verbose', 'show the stack of an error')
     .exitOverride()
     .configureOutput({ writeOut: streams.stdout, writeErr: streams.stderr })

@@ -3,14 +3,12 @@
 import type { Call, Method, StreamCall } from '../grpc/call.ts';
 import { GrpcError, status } from '../grpc/status.ts';
 import type { NamespacedName } from '../model/mesh.ts';
+import { adsPath, workloadHeader } from '../xds/agreed-names.ts';
 import type { DeltaHooks } from '../xds/proxy-status.ts';
 import type { SnapshotSource } from '../xds/resources.ts';
 import { serveDelta } from '../xds/server.ts';
 import { authorizedWorkload, type WorkloadAuthorization } from './identity-service.ts';
 import type { AgentPeer } from './peer.ts';
-
-/** Set by the agent on every stream it relays; what the proxy itself says about its node is never read. */
-const workloadHeader = 'x-trellis-workload';
 
 export interface AdsOptions extends WorkloadAuthorization {
   /** @throws GrpcError UNAUTHENTICATED */
@@ -33,8 +31,7 @@ export function adsService(options: AdsOptions): [string, Method] {
       options.onStreams(-1);
     }
   };
-  const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-  return [path, { kind: 'stream', endless: true, handle }];
+  return [adsPath, { kind: 'stream', endless: true, handle }];
 }
 
 function workloadName(call: Call): NamespacedName {

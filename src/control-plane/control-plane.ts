@@ -5,10 +5,10 @@ import type { Call, Method } from '../grpc/call.ts';
 import { grpcLimits, http2ServerOptions } from '../grpc/limits.ts';
 import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
 import { meshTlsOptions } from '../identity/mesh-tls.ts';
-import type { MeshState } from '../model/mesh.ts';
+import type { MeshState, NamespacedName } from '../model/mesh.ts';
 import type { ManifestSource } from '../sources/files/watch.ts';
 import { componentLogger } from '../telemetry/logger.ts';
-import { typeUrls } from '../xds/resources.ts';
+import { type SnapshotSource, typeUrls } from '../xds/resources.ts';
 import { MeshSnapshots } from '../xds/snapshots.ts';
 import { adsService } from './ads-service.ts';
 import { type Authority, openAuthority } from './authority.ts';
@@ -16,6 +16,7 @@ import { identityService } from './identity-service.ts';
 import { type ListenAddress, listen } from './listen.ts';
 import { type MeshSourceOptions, watchMesh } from './mesh-source.ts';
 import { PeerAuthenticator } from './peer.ts';
+import { PushDelay } from './push-delay.ts';
 import { issueServerIdentity, renewServerIdentity } from './server-identity.ts';
 
 export interface ControlPlaneOptions extends MeshSourceOptions {
@@ -36,7 +37,7 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
-/** Agents hold their connection all the time; there is one per node. Their streams have two thousand proxies at most. */
+/** Streams of one agent: one per proxy, and the calls for their identities. */
 const limits = { maxConcurrentStreams: 4096 };
 /** Time for calls in flight when the control plane stops. */
 const closeGraceMs = 2_000;
@@ -73,8 +74,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const source = await watchMesh(options);
   const snapshots = new MeshSnapshots(
     source.current() ?? emptyMesh(options.trustDomain, options.rootNamespace),
+    options.svidLifetimeMs,
   );
-  source.onChange((state) => snapshots.update(state));
+  const pushDelay = new PushDelay(() => performance.now());
+  source.onChange((state) => pushDelay.during(() => snapshots.update(state)));
 
   const initial = issueServerIdentity(authority);
   const server = createSecureServer({
@@ -84,7 +87,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     // An agent that joins has no certificate yet; every other call asks for one.
     rejectUnauthorized: false,
   });
-  const methods = controlPlaneMethods(options, authority, source, snapshots);
+  const methods = controlPlaneMethods(
+    options,
+    authority,
+    source,
+    (workload) => snapshots.source(workload),
+    pushDelay,
+  );
   const grpc = serveGrpc(server, methods, limits, {
     onHandlerError: (error, path) => log.error({ err: error, path }, 'a call failed unexpectedly'),
   });
@@ -97,7 +106,8 @@ function controlPlaneMethods(
   options: ControlPlaneOptions,
   authority: Authority,
   source: ManifestSource,
-  snapshots: MeshSnapshots,
+  snapshots: (workload: NamespacedName) => SnapshotSource,
+  pushDelay: PushDelay,
 ): ReadonlyMap<string, Method> {
   const { now, metrics } = options;
   const identityLog = componentLogger(options.log, 'identity');
@@ -122,14 +132,18 @@ function controlPlaneMethods(
   let streams = 0;
   const ads = adsService({
     ...authorization,
-    source: (workload) => snapshots.source(workload),
+    source: (workload) => pushDelay.watch(snapshots(workload)),
     hooks: (workload) => ({
       onNack: ({ typeUrl, names, message }) => {
         const type = typeNames[typeUrl];
         metrics.xdsRejections.inc({ type });
         xdsLog.error({ workload, type, names, reason: message }, 'a proxy refused its configuration');
       },
-      onAck: ({ typeUrl }) => metrics.xdsAcknowledgements.inc({ type: typeNames[typeUrl] }),
+      onAck: ({ typeUrl, snapshot }) => {
+        metrics.xdsAcknowledgements.inc({ type: typeNames[typeUrl] });
+        const seconds = pushDelay.secondsSince(snapshot);
+        if (seconds !== undefined) metrics.xdsPropagation.observe({}, seconds);
+      },
     }),
     onStreams: (change) => {
       streams += change;

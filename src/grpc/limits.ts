@@ -10,7 +10,7 @@ export interface GrpcLimits {
   readonly maxHeaderBytes: number;
   /** Headers in one block. */
   readonly maxHeaderPairs: number;
-  /** Streams open at once in one session. An agent carries a few per pod of its node. */
+  /** Streams open at once in one session. An agent carries a few per proxy. */
   readonly maxConcurrentStreams: number;
   /** Connections at once, those still in their TLS handshake included. */
   readonly maxSessions: number;

@@ -8,12 +8,15 @@ const special = /[\\^$.*+?()[\]{}|/]/g;
  *
  * `*` stands for any characters within one segment, `**` (a segment of its own) for any number of segments, none
  * included: `/orders/**` covers `/orders` and everything below it. The query, which `:path` includes, never takes part.
+ *
+ * A wildcard never stands for `;`: servers that know path parameters read `/orders/..;/admin` as `/admin`, which no
+ * normalization of a proxy's sees. A path with one is allowed only by a glob that writes it.
  */
 export function pathGlobToRegex(glob: string): string {
   const segments = glob.split('/').slice(1);
   const parts = segments.map((segment, index) => {
     if (segment !== '**') return `/${escapeSegment(segment)}`;
-    return index === segments.length - 1 ? '(/[^?]*)?' : '(/[^/?]+)*';
+    return index === segments.length - 1 ? '(/[^?;]*)?' : '(/[^/?;]+)*';
   });
   return `${parts.join('')}(\\?.*)?`;
 }
@@ -22,5 +25,5 @@ function escapeSegment(segment: string): string {
   return segment
     .split('*')
     .map((literal) => literal.replace(special, '\\$&'))
-    .join('[^/?]*');
+    .join('[^/?;]*');
 }

@@ -49,7 +49,7 @@ export function createMetrics(version: string) {
     }),
     xdsPropagation: boundedHistogram(registry, {
       name: 'trellis_xds_propagation_seconds',
-      help: 'From a change of the desired state to its last response written.',
+      help: 'From a change of the desired state to the acknowledgement of a proxy that it concerns.',
       labels: {},
       buckets: propagationBuckets,
     }),
@@ -71,7 +71,7 @@ export function createMetrics(version: string) {
     caExpiry: boundedGauge(registry, {
       name: 'trellis_ca_expiry_timestamp_seconds',
       help: 'When the CA certificate ends (Unix time).',
-      labels: { certificate: ['root', 'issuing'] },
+      labels: { certificate: ['root'] },
     }),
     controlPlaneConnected: boundedGauge(registry, {
       name: 'trellis_agent_control_plane_connected',

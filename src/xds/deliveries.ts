@@ -16,11 +16,13 @@ export interface Delivery extends ResponseId {
   readonly removed: readonly string[];
 }
 
-/** Unanswered responses of one type, when waiting for an answer has been given up. */
+/** Unanswered responses of one type: one that is waited for, after those that were given up. */
 const maxUnanswered = 4;
 
 export class Deliveries {
   readonly #unanswered = new Map<string, Delivery>();
+  /** Nonces of those whose answer is no longer waited for. */
+  readonly #overdue = new Set<string>();
   /** Parts of rejected responses, to be sent by themselves. */
   readonly #retries: (readonly Item[])[] = [];
   readonly #rejected = new Map<string, Rejection>();
@@ -49,6 +51,12 @@ export class Deliveries {
     return this.#unanswered.size > 0;
   }
 
+  /** An answer is missing that is still waited for. */
+  get isAwaiting(): boolean {
+    return this.#unanswered.size > this.#overdue.size;
+  }
+
+  /** So many answers are missing that nothing more is sent before one comes. */
   get isFull(): boolean {
     return this.#unanswered.size >= maxUnanswered;
   }
@@ -57,10 +65,17 @@ export class Deliveries {
     return this.#retries.length > 0;
   }
 
-  /** Is a response under way that gives the client something, rather than only take away? */
-  get additionsUnderWay(): boolean {
-    for (const { resources } of this.#unanswered.values()) if (resources.length > 0) return true;
+  /** Is an answer waited for to a response that gives the client something, rather than only take away? */
+  get isAwaitingAdditions(): boolean {
+    for (const [nonce, { resources }] of this.#unanswered) {
+      if (resources.length > 0 && !this.#overdue.has(nonce)) return true;
+    }
     return false;
+  }
+
+  /** From now on nothing waits for the answers that are missing; they still count when they come. */
+  stopWaiting(): void {
+    for (const nonce of this.#unanswered.keys()) this.#overdue.add(nonce);
   }
 
   record(delivery: Delivery): void {
@@ -118,6 +133,7 @@ export class Deliveries {
   #settle(nonce: string): Delivery | undefined {
     const delivery = this.#unanswered.get(nonce);
     this.#unanswered.delete(nonce);
+    this.#overdue.delete(nonce);
     return delivery;
   }
 }

@@ -7,7 +7,7 @@ import type { DiscoveryRequest } from './discovery-request.ts';
 import { encodeResponseHead } from './discovery-response.ts';
 import { viewVersion } from './map-version.ts';
 import type { DeltaHooks, ProxyStatus, TypeStatus } from './proxy-status.ts';
-import { isTypeUrl, type Snapshot, type TypeUrl, typeUrls } from './resources.ts';
+import { type EncodedResource, isTypeUrl, type Snapshot, type TypeUrl, typeUrls } from './resources.ts';
 import { type Payload, Subscription, type View, viewOf } from './subscription.ts';
 
 /** A message to send, in pieces. */
@@ -43,7 +43,6 @@ export class DeltaStream {
   readonly #channels = new Map<TypeUrl, Channel>();
   #snapshot: Snapshot;
   #nonce = 0;
-  #impatient = false;
 
   constructor(snapshot: Snapshot, hooks: DeltaHooks = {}) {
     this.#snapshot = snapshot;
@@ -76,22 +75,20 @@ export class DeltaStream {
 
   /** The next response that may be sent now; call until there is none. */
   next(): Response | undefined {
-    const response = this.#nextAddition() ?? this.#nextRemoval();
-    if (response === undefined) this.#impatient = false;
-    return response;
+    return this.#nextAddition() ?? this.#nextRemoval();
   }
 
-  /** There is something to send that has to wait until the proxy has answered. */
+  /** There is something to send that waits for an answer of the proxy. */
   get isHoldingBack(): boolean {
     return [...this.#channels.values()].some((channel) => this.#isOwed(channel));
   }
 
   /**
-   * The proxy has not answered for long: until there is nothing left to send, do not wait for it. Envoy withholds the ACK of
-   * clusters while they warm, and a cluster that cannot warm must not keep policies from reaching the proxy.
+   * The proxy has not answered for long: do not wait any longer for the answers that are missing now. Envoy withholds the ACK
+   * of clusters while they warm, and a cluster that cannot warm must not keep policies from reaching the proxy.
    */
   stopWaiting(): void {
-    this.#impatient = true;
+    for (const { deliveries } of this.#channels.values()) deliveries.stopWaiting();
   }
 
   #answer({ subscription, deliveries }: Channel, { nonce, error }: DiscoveryRequest): void {
@@ -138,7 +135,6 @@ export class DeltaStream {
 
   /** Could the proxy, as far as we know, still use resources of this type that are gone from the snapshot? */
   #isLedTo(typeUrl: TypeUrl): boolean {
-    if (this.#impatient) return false;
     return [typeUrls.listener, typeUrls.route, typeUrls.cluster].some((other) => {
       const channel = this.#channels.get(other);
       return channel !== undefined && other !== typeUrl && this.#isPending(channel);
@@ -147,22 +143,25 @@ export class DeltaStream {
 
   /** One response of a type at a time: a slow proxy then gets the newest state next, not every state in between. */
   #maySend({ deliveries }: Channel): boolean {
-    return !deliveries.hasUnanswered || (this.#impatient && !deliveries.isFull);
+    return !deliveries.isAwaiting && !deliveries.isFull;
   }
 
   /** Envoy acknowledges clusters when they are warm: until then nothing may lead to them. */
   #clustersUnderWay(): boolean {
     const clusters = this.#channels.get(typeUrls.cluster);
-    if (clusters === undefined || this.#impatient) return false;
-    const settled = clusters.subscription.isSettled(viewOf(this.#snapshot, typeUrls.cluster));
-    return !settled || clusters.deliveries.hasRetries || clusters.deliveries.additionsUnderWay;
+    if (clusters === undefined || clusters.deliveries.isFull) return false;
+    const { subscription, deliveries } = clusters;
+    const owed = subscription.owesAdditions(viewOf(this.#snapshot, typeUrls.cluster));
+    return owed || deliveries.hasRetries || deliveries.isAwaitingAdditions;
   }
 
   #isPending(channel: Channel): boolean {
-    return channel.deliveries.hasUnanswered || this.#isOwed(channel);
+    return channel.deliveries.isAwaiting || this.#isOwed(channel);
   }
 
+  /** There is something to send, and sending it is a matter of time. */
   #isOwed({ subscription, deliveries }: Channel): boolean {
+    if (deliveries.isFull) return false;
     const settled = subscription.isSettled(viewOf(this.#snapshot, subscription.typeUrl));
     return !settled || subscription.hasDepartures || deliveries.hasRetries;
   }
@@ -170,11 +169,19 @@ export class DeltaStream {
   #respond({ subscription, deliveries }: Channel, payload: Payload, view: View): Response {
     const { typeUrl } = subscription;
     const { resources, removed } = payload;
+    if (typeUrl === typeUrls.cluster) this.#resendEndpoints(resources);
     this.#nonce += 1;
     const nonce = String(this.#nonce);
     const version = viewVersion(view);
     deliveries.record({ nonce, version, snapshot: this.#snapshot, resources, removed });
     return [encodeResponseHead({ typeUrl, nonce, systemVersion: version, removed }), ...payload.bytes];
+  }
+
+  /** A cluster that changes is warmed anew, and Envoy takes only endpoints that come after it for an answer ("Resource warming"). */
+  #resendEndpoints(clusters: readonly EncodedResource[]): void {
+    const subscription = this.#channels.get(typeUrls.endpoint)?.subscription;
+    if (subscription === undefined) return;
+    for (const { endpoints } of clusters) if (endpoints !== undefined) subscription.resend(endpoints);
   }
 
   #status(): ProxyStatus {
@@ -186,7 +193,7 @@ export class DeltaStream {
       acked: channel.deliveries.acked,
       lastRejection: channel.deliveries.lastRejection,
       rejected: new Map(channel.deliveries.rejected),
-      inStep: !this.#isPending(channel),
+      inStep: !channel.deliveries.hasUnanswered && !this.#isOwed(channel),
     });
     const channels = this.#channels;
     return {

@@ -28,7 +28,7 @@ const maxErrorChars = 4096;
 /** Throws INVALID_ARGUMENT for anything malformed and RESOURCE_EXHAUSTED over the limits. */
 export function decodeDiscoveryRequest(message: Uint8Array): DiscoveryRequest {
   try {
-    return decode(reader(message));
+    return decode(new BinaryReader(message));
   } catch (error) {
     if (error instanceof GrpcError) throw error;
     throw new GrpcError(status.invalidArgument, 'this is no DeltaDiscoveryRequest', { cause: error });

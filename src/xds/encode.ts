@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { ClusterSchema } from '../gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
+import { Cluster_DiscoveryType, ClusterSchema } from '../gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../gen/proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../gen/proto/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../gen/proto/envoy/config/route/v3/route_pb.ts';
@@ -27,7 +27,8 @@ export class ResourceEncoder {
     const version = contentVersion(typeUrl, name, value);
     const interned = this.#interned.get(version)?.deref();
     if (interned !== undefined) return interned;
-    const encoded = { typeUrl, name, version, bytes: encodeEntry(typeUrl, name, version, value) };
+    const bytes = encodeEntry(typeUrl, name, version, value);
+    const encoded: EncodedResource = { typeUrl, name, version, bytes, ...endpointsOf(resource) };
     this.#interned.set(version, new WeakRef(encoded));
     this.#released.register(encoded, version);
     return encoded;
@@ -47,6 +48,13 @@ function encodeMessage(resource: EnvoyResource): { readonly typeUrl: TypeUrl; re
     case 'envoy.config.endpoint.v3.ClusterLoadAssignment':
       return { typeUrl: typeUrls.endpoint, value: canonicalBinary(ClusterLoadAssignmentSchema, resource) };
   }
+}
+
+function endpointsOf(resource: EnvoyResource): { readonly endpoints?: string } {
+  if (resource.$typeName !== 'envoy.config.cluster.v3.Cluster') return {};
+  const { clusterDiscoveryType: discovery, edsClusterConfig, name } = resource;
+  if (discovery.case !== 'type' || discovery.value !== Cluster_DiscoveryType.EDS) return {};
+  return { endpoints: edsClusterConfig?.serviceName || name };
 }
 
 /** The value names the resource too, but a version must also hold where it stands. */

@@ -26,6 +26,8 @@ export interface EncodedResource {
   readonly version: string;
   /** One entry of DeltaDiscoveryResponse.resources, its tag and length included: a response is a concatenation of these. */
   readonly bytes: Uint8Array;
+  /** Of a cluster, the name under which it finds its endpoints by EDS, if it does. */
+  readonly endpoints?: string;
 }
 
 /** The resources of one type, by name. */

@@ -13,8 +13,8 @@ export interface DeltaOptions {
   readonly patienceMs?: number;
 }
 
-/** Longer than a cluster takes to warm, short enough for a policy that is to be tightened. */
-const defaultPatienceMs = 2000;
+/** Many times what a cluster takes to warm, and short enough for a policy that is to be tightened. */
+const defaultPatienceMs = 1000;
 
 /**
  * Keeps one proxy in step with its source until the proxy ends the stream (returns) or the stream fails (throws a GrpcError).

@@ -36,14 +36,17 @@ export class MeshSnapshots {
   readonly #workloads = new Memo<NamespacedName, readonly EncodedResource[]>();
   readonly #own = new Memo<NamespacedName, Layer>();
   readonly #sharedLayer = new Memo<'shared', Layer>();
+  readonly #maxConnectionAgeMs: number;
   #state: MeshState;
   #translated: readonly TranslatedService[] = [];
   /** The same array for as long as no service changed in what routes say about it. */
   #routing: readonly unknown[] = [];
   #shared: Layer = emptyLayer;
 
-  constructor(state: MeshState) {
+  /** @param maxConnectionAgeMs of connections between proxies: as long as an SVID lives */
+  constructor(state: MeshState, maxConnectionAgeMs: number) {
     this.#state = state;
+    this.#maxConnectionAgeMs = maxConnectionAgeMs;
     this.#refresh();
   }
 
@@ -93,7 +96,9 @@ export class MeshSnapshots {
         return {
           reachable,
           routing: routingKey(reachable),
-          resources: translateService(reachable).map((resource) => this.#encode(resource)),
+          resources: translateService(reachable, this.#maxConnectionAgeMs).map((resource) =>
+            this.#encode(resource),
+          ),
         };
       });
     });
@@ -113,7 +118,7 @@ export class MeshSnapshots {
     const policy = this.#policy(workload);
     if (!takesPart(workload, policy)) return { shared: emptyLayer, own: emptyLayer };
     const own = this.#workloads.get(name, [workload, policy], () =>
-      translateWorkload(workload, policy).map((resource) => this.#encode(resource)),
+      translateWorkload(workload, policy, this.#maxConnectionAgeMs).map((resource) => this.#encode(resource)),
     );
     const egress = this.#egress.get(egressKey(workload, policy), [this.#routing], () =>
       this.#encode(

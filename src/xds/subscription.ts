@@ -19,33 +19,10 @@ export const maxSubscribedNames = 20_000;
 /** A response may be larger by one resource. Under gRPC's default limit of 4 MiB, and small enough that slow proxies hold no memory for long. */
 export const maxResponseBytes = 1024 * 1024;
 
-/** The part of a snapshot that concerns one type. */
-export interface View {
-  readonly shared: ResourceMap;
-  readonly own: ResourceMap;
-}
-
-export function viewOf(snapshot: Snapshot, typeUrl: TypeUrl): View {
-  return {
-    shared: snapshot.shared.byType.get(typeUrl) ?? noResources,
-    own: snapshot.own.byType.get(typeUrl) ?? noResources,
-  };
-}
-
-/** What a response carries. */
-export interface Payload {
-  readonly resources: readonly EncodedResource[];
-  readonly removed: readonly string[];
-  /** The bytes of `resources`, in as few pieces as possible. */
-  readonly bytes: readonly Uint8Array[];
-}
-
 /** The version of a resource that the client has; or that it knows that there is none; or that it was never told. */
 type Known = string | typeof absent | typeof untold;
 const absent = null;
 const untold = undefined;
-
-const nothing: View = { shared: noResources, own: noResources };
 
 export class Subscription {
   readonly typeUrl: TypeUrl;
@@ -77,14 +54,23 @@ export class Subscription {
     return this.#wildcard || this.#names.has(name);
   }
 
-  /** Nothing to send to bring the client to this view, removals apart. */
+  /** Nothing to send, or to note as gone, to bring the client to this view. */
   isSettled(view: View): boolean {
-    return (
-      !this.#answerDue &&
-      this.#exceptions.size === 0 &&
-      this.#base.shared === view.shared &&
-      this.#base.own === view.own
-    );
+    if (
+      this.owesAdditions(view) ||
+      this.#differs(view, ({ removed }) => removed.some((name) => this.isSubscribed(name)))
+    ) {
+      return false;
+    }
+    // Other objects with the same content, as far as this client is concerned.
+    this.#base = view;
+    return true;
+  }
+
+  /** There is something to send to bring the client to this view, removals apart. */
+  owesAdditions(view: View): boolean {
+    if (this.#answerDue || this.#exceptions.size > 0) return true;
+    return this.#differs(view, ({ changed }) => changed.some(({ name }) => this.isSubscribed(name)));
   }
 
   /** Resources wait to be taken from the client. */
@@ -126,6 +112,11 @@ export class Subscription {
     const removed = [...this.#departed.keys()];
     this.#departed.clear();
     return { resources: [], removed, bytes: [] };
+  }
+
+  /** Sends this name again, if the client wants it, although it has it. */
+  resend(name: string): void {
+    if (this.isSubscribed(name)) this.#forget(name);
   }
 
   /** Is this what the client was told last of this name (`undefined`: that it is gone), and is it still true? */
@@ -188,6 +179,12 @@ export class Subscription {
     }
   }
 
+  #differs(view: View, inThis: (diff: ResourceDiff) => boolean): boolean {
+    return (
+      inThis(diffResources(this.#base.shared, view.shared)) || inThis(diffResources(this.#base.own, view.own))
+    );
+  }
+
   #known(name: string): Known {
     if (this.#exceptions.has(name)) return this.#exceptions.get(name);
     return this.#departed.get(name) ?? lookup(this.#base, name)?.version ?? absent;
@@ -239,7 +236,7 @@ export class Subscription {
   /** The client comes back from another stream, and says what it still has. */
   #resume(versions: ReadonlyMap<string, string>): void {
     for (const [name, version] of versions) {
-      if (version !== '') this.#exceptions.set(name, version);
+      if (version !== '' && this.isSubscribed(name)) this.#exceptions.set(name, version);
     }
     if (versions.size > 0) this.#answerDue = false;
   }
@@ -247,10 +244,6 @@ export class Subscription {
 
 /** Only these two types had an implicit wildcard before "*" was introduced. */
 const legacyWildcard: ReadonlySet<TypeUrl> = new Set([typeUrls.listener, typeUrls.cluster]);
-
-export function lookup(view: View, name: string): EncodedResource | undefined {
-  return view.own.get(name) ?? view.shared.get(name);
-}
 
 function namesIn({ changed, removed }: ResourceDiff): readonly string[] {
   return [...changed.map(({ name }) => name), ...removed];

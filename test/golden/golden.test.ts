@@ -25,6 +25,9 @@ const folder = join(import.meta.dirname, 'cases');
 const cases = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
 const base = await readFile(join(folder, 'base.yaml'), 'utf8');
 
+/** One hour, as SVIDs live by default. */
+const maxConnectionAgeMs = 3_600_000;
+
 interface Output {
   /** Clusters and endpoints: the same for every proxy. */
   readonly shared: readonly JsonObject[];
@@ -39,10 +42,18 @@ function translate(state: MeshState): Output {
   for (const [name, workload] of state.workloads) {
     if (!meshed(workload)) continue;
     const policy = effectivePolicy(state, workload);
-    const resources = [...translateWorkload(workload, policy), translateEgress(workload, services, policy)];
+    const resources = [
+      ...translateWorkload(workload, policy, maxConnectionAgeMs),
+      translateEgress(workload, services, policy),
+    ];
     own[name] = resources.map(describeResource);
   }
-  return { shared: services.flatMap(translateService).map(describeResource), own };
+  return {
+    shared: services
+      .flatMap((service) => translateService(service, maxConnectionAgeMs))
+      .map(describeResource),
+    own,
+  };
 }
 
 function describeResource(resource: EnvoyResource): JsonObject {

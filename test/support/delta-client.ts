@@ -76,6 +76,7 @@ export class DeltaClient {
       if (name === '*') type.wildcard = false;
       else type.names.delete(name);
       type.held.delete(name);
+      type.answered.delete(name);
     }
     for (const name of type.held.keys()) if (!this.wants(typeUrl, name)) type.held.delete(name);
     this.#request(typeUrl, { resourceNamesUnsubscribe: [...names] });
@@ -90,7 +91,7 @@ export class DeltaClient {
       ...response.resources.map((resource) => resource.name),
       ...response.removedResources,
     ]) {
-      type.answered.add(name);
+      if (this.wants(typeUrl, name)) type.answered.add(name);
     }
     const refused = this.#refusal(response);
     if (refused !== undefined) {

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import manifest from '../../../package.json' with { type: 'json' };
-import { runAgent } from '../../agent/agent.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
 import { parseBundle } from '../../crypto/x509/trust-anchors.ts';
 import { startHealthServer } from '../../telemetry/health.ts';
@@ -45,6 +44,8 @@ export function registerAgent(program: Command): void {
 
 async function run(options: AgentCommandOptions): Promise<void> {
   requirePostQuantumCrypto();
+  // Loaded only now, with the generated protobuf code behind it: no other command should have to read all of that.
+  const { runAgent } = await import('../../agent/agent.ts');
   const anchors = await readAnchors(options.trustAnchor, options.trustDomain);
   const joinToken = await readSecret(options.tokenFile);
   const stop = onStopSignal();

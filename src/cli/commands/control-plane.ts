@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import manifest from '../../../package.json' with { type: 'json' };
-import { startControlPlane } from '../../control-plane/control-plane.ts';
 import { defaultSvidLifetimeMs } from '../../identity/lifetimes.ts';
 import { startHealthServer } from '../../telemetry/health.ts';
 import { createLogger, type LogLevel } from '../../telemetry/logger.ts';
@@ -58,6 +57,8 @@ export function registerControlPlane(program: Command): void {
 
 async function run(options: ControlPlaneCommandOptions): Promise<void> {
   requirePostQuantumCrypto();
+  // Loaded only now, with the generated protobuf code behind it: no other command should have to read all of that.
+  const { startControlPlane } = await import('../../control-plane/control-plane.ts');
   const stop = onStopSignal();
   const log = createLogger({ level: options.logLevel });
   const metrics = createMetrics(manifest.version);

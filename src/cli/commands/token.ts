@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { createJoinToken } from '../../identity/join-tokens.ts';
+import { defaultJoinTokenTtlMs } from '../../identity/lifetimes.ts';
 import type { NamespacedName } from '../../model/mesh.ts';
 import { CliError } from '../errors.ts';
 import { duration, workload } from '../options.ts';
@@ -13,9 +14,6 @@ interface TokenCommandOptions {
   readonly ttl: number;
 }
 
-/** Long enough to start an agent by hand. */
-const defaultTtlMs = 3600 * 1000;
-
 export function registerToken(program: Command): void {
   const token = program
     .command('token')
@@ -25,7 +23,11 @@ export function registerToken(program: Command): void {
     .description('print a join token for the agent of one pod; it can be used once')
     .requiredOption('--state <directory>', 'the state directory of the control plane')
     .requiredOption('--workload <namespace/pod>', 'the pod whose identity the agent may hold', workload)
-    .option('--ttl <duration>', 'how long it can be used, 24h at most (default: 1h)', duration, defaultTtlMs)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it can be used, at most 7 days')
+        .argParser(duration)
+        .default(defaultJoinTokenTtlMs, '1h'),
+    )
     .action(run);
 }
 

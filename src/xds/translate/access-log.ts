@@ -3,6 +3,10 @@
 import { StdoutAccessLogSchema } from '../../gen/proto/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { configuredExtension } from './any.ts';
 
+export const rbacFilter = 'envoy.filters.http.rbac';
+/** Before the dynamic metadata in which the RBAC filter leaves what policies in `warn` or `audit` would have done. */
+export const auditPrefix = 'audit_';
+
 type Direction = 'inbound' | 'outbound';
 
 /**
@@ -25,6 +29,8 @@ export function accessLog(direction: Direction) {
     path: '%PATH(NQ)%',
     code: '%RESPONSE_CODE%',
     details: '%RESPONSE_CODE_DETAILS%',
+    // `deny:<namespace>/<policy>` where a policy that is not enforced would have denied.
+    audit: `%DYNAMIC_METADATA(${rbacFilter}:${auditPrefix}shadow_effective_policy_id)%`,
     flags: '%RESPONSE_FLAGS%',
     tls: tlsVersion,
     cluster: '%UPSTREAM_CLUSTER%',

@@ -35,12 +35,13 @@ export function translateCluster(
   service: Service,
   { port, reachability }: ReachablePort,
   traffic: TrafficSettings,
+  maxConnectionAgeMs: number,
 ): OutboundCluster | undefined {
   switch (reachability.kind) {
     case 'unreachable':
       return undefined;
     case 'mesh':
-      return meshCluster(outboundCluster(service, port), reachability.endpoints, traffic);
+      return meshCluster(outboundCluster(service, port), reachability.endpoints, traffic, maxConnectionAgeMs);
     case 'plaintext': {
       const name = plaintextCluster(service, port);
       return {
@@ -63,6 +64,7 @@ function meshCluster(
   name: string,
   endpoints: readonly MeshEndpoint[],
   traffic: TrafficSettings,
+  maxConnectionAgeMs: number,
 ): OutboundCluster {
   // Only the identities behind the endpoints may answer for the service.
   const serverIds = [...new Set(endpoints.map((endpoint) => endpoint.spiffeId))].sort();
@@ -72,7 +74,7 @@ function meshCluster(
   return {
     cluster: create(ClusterSchema, {
       ...edsCluster(name, traffic),
-      typedExtensionProtocolOptions: meshProtocol(),
+      typedExtensionProtocolOptions: meshProtocol(maxConnectionAgeMs),
       ...(onlyPort !== undefined && otherPorts.length === 0
         ? { transportSocket: upstreamTls(onlyPort, serverIds) }
         : {

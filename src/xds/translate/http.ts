@@ -9,10 +9,8 @@ import {
   HttpConnectionManagerSchema,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { configuredExtension } from './any.ts';
-import { seconds } from './duration.ts';
+import { milliseconds, seconds } from './duration.ts';
 
-/** A connection may not outlive the SVID it was authenticated with: certificates are checked at the handshake only. */
-const maxConnectionAgeSeconds = 3600;
 /** How long requests in flight may finish once a connection has reached that age. */
 const connectionDrainSeconds = 10;
 /** An HTTP/2 peer with more open streams than this waits (Envoy's own advice for untrusted peers). */
@@ -26,9 +24,13 @@ export const http2Options = {
   maxConcurrentStreams,
 };
 
-export const connectionAge = {
-  maxConnectionDuration: seconds(maxConnectionAgeSeconds),
-};
+/**
+ * A connection between proxies may not outlive the SVIDs it was authenticated with: certificates are checked at the
+ * handshake only.
+ */
+export function connectionAge(maxConnectionAgeMs: number) {
+  return { maxConnectionDuration: milliseconds(maxConnectionAgeMs) };
+}
 
 /** Route configuration by name over ADS. */
 export function rds(routeConfigName: string) {
@@ -56,7 +58,6 @@ export function httpConnectionManager(specific: HttpConnectionManagerInit) {
       ...(specific.httpFilters ?? []),
       configuredExtension('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: true }),
     ],
-    commonHttpProtocolOptions: connectionAge,
     drainTimeout: seconds(connectionDrainSeconds),
     requestHeadersTimeout: seconds(requestHeadersTimeoutSeconds),
     // A stream may be idle for as long as its connection lives: the application's own time-outs decide.

@@ -29,17 +29,15 @@ import {
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Workload, WorkloadPort } from '../../model/mesh.ts';
 import type { EffectivePolicy } from '../../policy/effective.ts';
-import { accessLog } from './access-log.ts';
+import { accessLog, auditPrefix, rbacFilter } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { any, configuredExtension } from './any.ts';
 import { seconds } from './duration.ts';
-import { httpConnectionManager, rds } from './http.ts';
+import { connectionAge, httpConnectionManager, rds } from './http.ts';
 import { inboundCluster, inboundListener, inboundPort, inboundRouteConfig, meshServerName } from './names.ts';
 import { applicationProtocol } from './protocol.ts';
 import { denyAll, enforcedMatcher, shadowMatcher } from './rbac.ts';
 import { downstreamTls } from './tls.ts';
-
-const rbacFilter = 'envoy.filters.http.rbac';
 
 /** A ClientHello with an ML-KEM key share spans several packets; a peer that never finishes it is dropped. */
 const clientHelloTimeoutSeconds = 10;
@@ -54,18 +52,27 @@ export interface InboundResources {
 }
 
 /** @returns undefined for a workload without an address or a port: there is nothing to listen for. */
-export function translateInbound(workload: Workload, policy: EffectivePolicy): InboundResources | undefined {
+export function translateInbound(
+  workload: Workload,
+  policy: EffectivePolicy,
+  maxConnectionAgeMs: number,
+): InboundResources | undefined {
   const { addresses, ports } = workload;
   const [host] = addresses;
   if (host === undefined || ports.length === 0) return undefined;
   return {
-    listener: listener(host, ports, policy),
+    listener: listener(host, ports, policy, maxConnectionAgeMs),
     routeConfigs: ports.map((port) => routeConfig(port, policy)),
     clusters: ports.map((port) => applicationCluster(host, port)),
   };
 }
 
-function listener(host: string, ports: readonly WorkloadPort[], policy: EffectivePolicy): Listener {
+function listener(
+  host: string,
+  ports: readonly WorkloadPort[],
+  policy: EffectivePolicy,
+  maxConnectionAgeMs: number,
+): Listener {
   const anonymous =
     policy.quantumAuthentication === 'optional' || policy.quantumAuthentication === 'disabled';
   return create(ListenerSchema, {
@@ -74,11 +81,15 @@ function listener(host: string, ports: readonly WorkloadPort[], policy: Effectiv
     address: socketAddress(host, inboundPort),
     listenerFilters: [configuredExtension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})],
     listenerFiltersTimeout: seconds(clientHelloTimeoutSeconds),
-    filterChains: ports.map((port) => filterChain(port, !anonymous)),
+    filterChains: ports.map((port) => filterChain(port, !anonymous, maxConnectionAgeMs)),
   });
 }
 
-function filterChain(port: WorkloadPort, requireClientCertificate: boolean): FilterChain {
+function filterChain(
+  port: WorkloadPort,
+  requireClientCertificate: boolean,
+  maxConnectionAgeMs: number,
+): FilterChain {
   return create(FilterChainSchema, {
     name: `${inboundListener}|${port.port}`,
     filterChainMatch: { serverNames: [meshServerName(port.port)] },
@@ -88,10 +99,15 @@ function filterChain(port: WorkloadPort, requireClientCertificate: boolean): Fil
       httpConnectionManager({
         statPrefix: inboundCluster(port.port),
         codecType: HttpConnectionManager_CodecType.HTTP2,
+        commonHttpProtocolOptions: connectionAge(maxConnectionAgeMs),
         routeSpecifier: rds(inboundRouteConfig(port.port)),
         httpFilters: [
           // Every virtual host brings its own rules; one that does not is closed.
-          configuredExtension(rbacFilter, RBACSchema, { matcher: denyAll('deny:no-policy') }),
+          configuredExtension(rbacFilter, RBACSchema, {
+            matcher: denyAll('deny:no-policy'),
+            // Envoy counts by the filter's prefix, not by the route's: `rbac.audit.shadow_denied`.
+            shadowRulesStatPrefix: 'audit',
+          }),
         ],
         accessLog: [accessLog('inbound')],
         // Who calls is the proxy's word: what the caller put into x-forwarded-client-cert is replaced.
@@ -141,7 +157,7 @@ function routeConfig(port: WorkloadPort, policy: EffectivePolicy): RouteConfigur
           [rbacFilter]: any(RBACPerRouteSchema, {
             rbac: {
               matcher: enforcedMatcher(policy, port),
-              ...(shadow === undefined ? {} : { shadowMatcher: shadow, shadowRulesStatPrefix: 'audit_' }),
+              ...(shadow === undefined ? {} : { shadowMatcher: shadow, shadowRulesStatPrefix: auditPrefix }),
             },
           }),
         },

@@ -28,21 +28,24 @@ export function reachableService(
 }
 
 /** Clusters and endpoint sets of one service: the same for every proxy. */
-export function translateService({
-  service,
-  ports,
-  quantumService,
-}: ReachableService): readonly EnvoyResource[] {
+export function translateService(
+  { service, ports, quantumService }: ReachableService,
+  maxConnectionAgeMs: number,
+): readonly EnvoyResource[] {
   const traffic = trafficSettings(quantumService);
   return ports.flatMap((port) => {
-    const translated = translateCluster(service, port, traffic);
+    const translated = translateCluster(service, port, traffic, maxConnectionAgeMs);
     return translated === undefined ? [] : [translated.cluster, translated.loadAssignment];
   });
 }
 
 /** Listeners, inbound routes and application clusters of one workload. */
-export function translateWorkload(workload: Workload, policy: EffectivePolicy): readonly EnvoyResource[] {
-  const inbound = translateInbound(workload, policy);
+export function translateWorkload(
+  workload: Workload,
+  policy: EffectivePolicy,
+  maxConnectionAgeMs: number,
+): readonly EnvoyResource[] {
+  const inbound = translateInbound(workload, policy, maxConnectionAgeMs);
   const outbound = translateOutboundListener(workload);
   return [
     ...(inbound === undefined ? [] : [inbound.listener, ...inbound.routeConfigs, ...inbound.clusters]),

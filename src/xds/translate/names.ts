@@ -10,12 +10,6 @@ export const outboundPort = 15001;
 /** DNS suffix of Services. */
 const clusterDomain = 'svc.cluster.local';
 
-/** Secrets that the agent serves over SDS; the names SPIRE uses. */
-export const svidSecret = 'default';
-export const trustBundleSecret = 'ROOTCA';
-/** Static cluster of the bootstrap: the agent's socket. */
-export const agentCluster = 'trellis-config';
-
 export const inboundListener = 'inbound';
 export const outboundListener = 'outbound';
 

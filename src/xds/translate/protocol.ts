@@ -21,18 +21,21 @@ export function applicationProtocol(protocol: AppProtocol): Record<string, Any> 
 }
 
 /** Towards another proxy: always HTTP/2, on connections no older than the SVIDs at their ends. */
-export function meshProtocol(): Record<string, Any> {
-  return options({ case: 'http2ProtocolOptions', value: http2Options });
+export function meshProtocol(maxConnectionAgeMs: number): Record<string, Any> {
+  return options({ case: 'http2ProtocolOptions', value: http2Options }, connectionAge(maxConnectionAgeMs));
 }
 
 type ProtocolConfig =
   | { case: 'httpProtocolOptions'; value: Record<string, never> }
   | { case: 'http2ProtocolOptions'; value: typeof http2Options };
 
-function options(protocolConfig: ProtocolConfig): Record<string, Any> {
+function options(
+  protocolConfig: ProtocolConfig,
+  commonHttpProtocolOptions?: ReturnType<typeof connectionAge>,
+): Record<string, Any> {
   return {
     [optionsKey]: any(HttpProtocolOptionsSchema, {
-      commonHttpProtocolOptions: connectionAge,
+      ...(commonHttpProtocolOptions === undefined ? {} : { commonHttpProtocolOptions }),
       upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig } },
     }),
   };

@@ -16,8 +16,14 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../gen/proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import {
+  agentClusterName,
+  optionalTrustBundleSecretName,
+  svidSecretName,
+  trustBundleSecretName,
+} from '../agreed-names.ts';
 import { configuredExtension } from './any.ts';
-import { agentCluster, meshServerName, svidSecret, trustBundleSecret } from './names.ts';
+import { meshServerName } from './names.ts';
 
 const transportSocketName = 'envoy.transport_sockets.tls';
 
@@ -41,7 +47,7 @@ function secret(name: string) {
           apiType: ApiConfigSource_ApiType.DELTA_GRPC,
           transportApiVersion: ApiVersion.V3,
           grpcServices: [
-            { targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: agentCluster } } },
+            { targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: agentClusterName } } },
           ],
         },
       },
@@ -51,11 +57,11 @@ function secret(name: string) {
 
 type CommonTls = MessageInitShape<typeof CommonTlsContextSchema>;
 
-function commonContext(pinnedIds: readonly string[]): CommonTls {
+function commonContext(pinnedIds: readonly string[], bundle: string): CommonTls {
   return {
     tlsParams,
     alpnProtocols: ['h2'],
-    tlsCertificateSdsSecretConfigs: [secret(svidSecret)],
+    tlsCertificateSdsSecretConfigs: [secret(svidSecretName)],
     validationContextType: {
       case: 'combinedValidationContext',
       value: {
@@ -65,16 +71,22 @@ function commonContext(pinnedIds: readonly string[]): CommonTls {
             matcher: { matchPattern: { case: 'exact', value: id } },
           })),
         },
-        validationContextSdsSecretConfig: secret(trustBundleSecret),
+        validationContextSdsSecretConfig: secret(bundle),
       },
     },
   };
 }
 
-/** Server side. `requireClientCertificate: false` still verifies a certificate that is shown. */
+/**
+ * Server side. `requireClientCertificate: false` still verifies a certificate that is shown; it needs the other form of
+ * the trust bundle, because Envoy's SPIFFE validator refuses a client without a certificate whatever this field says.
+ */
 export function downstreamTls(requireClientCertificate: boolean) {
   return configuredExtension(transportSocketName, DownstreamTlsContextSchema, {
-    commonTlsContext: commonContext([]),
+    commonTlsContext: commonContext(
+      [],
+      requireClientCertificate ? trustBundleSecretName : optionalTrustBundleSecretName,
+    ),
     requireClientCertificate,
     // A resumed session skips certificates and with them revocation and expiry; tickets also grow the handshake by
     // the client's chain, 13–23 KB.
@@ -90,7 +102,7 @@ export function downstreamTls(requireClientCertificate: boolean) {
 export function upstreamTls(port: number, serverIds: readonly string[]) {
   if (serverIds.length === 0) throw new RangeError('an outbound cluster needs at least one server identity');
   return configuredExtension(transportSocketName, UpstreamTlsContextSchema, {
-    commonTlsContext: commonContext(serverIds),
+    commonTlsContext: commonContext(serverIds, trustBundleSecretName),
     sni: meshServerName(port),
     maxSessionKeys: 0,
   });

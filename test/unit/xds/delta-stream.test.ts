@@ -376,6 +376,24 @@ describe('order', () => {
     ]);
   });
 
+  test('the endpoints of a changed cluster are sent again, unchanged: Envoy warms it anew and waits for them', () => {
+    const wire = subscribed(before);
+    wire.update(snapshot([cluster('a', 'changed'), endpoints('a'), listener('l', '1'), route('r', 'to a')]));
+    wire.settle();
+    expect(wire.log()).toEqual(['Cluster a', 'ClusterLoadAssignment a']);
+    wire.update(
+      snapshot([
+        cluster('a', 'changed'),
+        cluster('c'),
+        endpoints('a'),
+        listener('l', '1'),
+        route('r', 'to a'),
+      ]),
+    );
+    wire.settle();
+    expect(wire.log()).toEqual(['Cluster c']);
+  });
+
   test('listeners that replace each other travel together: the second may take over the address of the first', () => {
     const wire = subscribed(snapshot([listener('old')]));
     wire.update(snapshot([listener('new')]));
@@ -427,23 +445,77 @@ describe('order', () => {
     expect([...wire.client.held(CDS).keys()]).toEqual(['a']);
   });
 
-  test('when patience ends, a cluster that cannot warm no longer holds back routes', () => {
-    const wire = subscribed(before, (typeUrl) => typeUrl !== CDS);
+  test('a cluster that cannot warm holds back what leads to it once, and edits after that not at all', () => {
+    let warm = true;
+    const wire = subscribed(before, (typeUrl) => typeUrl !== CDS || warm);
+    warm = false;
+    wire.update(after);
+    wire.settle();
+    expect(wire.log()).toEqual(['Cluster b', 'ClusterLoadAssignment b']);
+    wire.stream.stopWaiting();
+    wire.settle();
+    expect(wire.log()).toEqual(['Listener l l2', 'RouteConfiguration r r2', 'Cluster -a']);
+    wire.update(snapshot([cluster('b'), endpoints('b'), listener('l', '2'), route('r', 'edited')]));
+    wire.settle();
+    expect(wire.log()).toEqual(['Listener -l2', 'RouteConfiguration r -r2']);
+    // A cluster that comes now is waited for again.
     wire.stream.stopWaiting();
     wire.settle();
     wire.log();
-    wire.update(after);
+    wire.update(snapshot([cluster('b'), cluster('c'), listener('l', '2'), route('r', 'to c')]));
     wire.settle();
-    expect(wire.log()).toEqual(['ClusterLoadAssignment b']);
+    expect(wire.log()).toEqual(['Cluster c']);
+    warm = true;
+    wire.settle();
+    expect(wire.log()).toEqual(['RouteConfiguration r', 'ClusterLoadAssignment -b']);
+    expect(wire.stream.isHoldingBack).toBe(false);
+  });
+
+  test('when no more clusters may be sent, for want of any answer, edits still get through and nothing is waited for', () => {
+    let warm = true;
+    const wire = subscribed(before, (typeUrl) => typeUrl !== CDS || warm);
+    warm = false;
+    for (let i = 0; i < 10; i++) {
+      wire.update(
+        snapshot([cluster('a', String(i)), endpoints('a'), listener('l', '1'), route('r', 'to a')]),
+      );
+      wire.settle();
+      wire.stream.stopWaiting();
+    }
+    wire.log();
+    wire.update(snapshot([cluster('a', 'x'), endpoints('a'), listener('l', '1'), route('r', 'edited')]));
+    wire.settle();
+    expect(wire.log()).toEqual(['RouteConfiguration r']);
+    expect(wire.stream.isHoldingBack).toBe(false);
+    warm = true;
+    wire.settle();
+    expect(wire.client.held(CDS).get('a')?.version).toBe(cluster('a', 'x').version);
+  });
+
+  test('an answer that comes late counts, and the next one is waited for again', () => {
+    let slow = true;
+    const wire = new Wire(snapshot([endpoints('a', '1')]), { mayAck: () => !slow });
+    wire.client.subscribe(EDS, ['a']);
+    wire.settle();
     wire.stream.stopWaiting();
+    slow = false;
     wire.settle();
-    expect(wire.log()).toEqual([
-      'Cluster b',
-      'Listener l l2',
-      'RouteConfiguration r r2',
-      'Cluster -a',
-      'ClusterLoadAssignment -a',
-    ]);
+    slow = true;
+    for (const content of ['2', '3', '4']) {
+      wire.update(snapshot([endpoints('a', content)]));
+      wire.settle();
+    }
+    expect(wire.log()).toHaveLength(2);
+  });
+
+  test('what changes beside the names of a proxy is not held back from it: it does not want it', () => {
+    const wire = new Wire(snapshot([endpoints('a')]), { mayAck: () => false });
+    wire.client.subscribe(EDS, ['a']);
+    wire.settle();
+    wire.update(snapshot([endpoints('a'), endpoints('b')]));
+    expect(wire.stream.isHoldingBack).toBe(false);
+    wire.update(snapshot([endpoints('a', 'new'), endpoints('b')]));
+    expect(wire.stream.isHoldingBack).toBe(true);
   });
 
   test('a proxy that never answers gets a few responses and no more, whatever happens', () => {

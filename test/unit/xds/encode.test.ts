@@ -1,7 +1,10 @@
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ClusterSchema } from '../../../src/gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  Cluster_DiscoveryType,
+  ClusterSchema,
+} from '../../../src/gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { DeltaDiscoveryResponseSchema } from '../../../src/gen/proto/envoy/service/discovery/v3/discovery_pb.ts';
 import { encodeResponseHead } from '../../../src/xds/discovery-response.ts';
 import { ResourceEncoder } from '../../../src/xds/encode.ts';
@@ -39,9 +42,24 @@ describe('encoded resources', () => {
   });
 
   test('the resource inside is the one that was given', () => {
-    const response = fromBinary(DeltaDiscoveryResponseSchema, cluster('c', 'content').bytes);
+    const message = create(ClusterSchema, { name: 'c', altStatName: 'content' });
+    const response = fromBinary(DeltaDiscoveryResponseSchema, new ResourceEncoder().encode(message).bytes);
     const inside = fromBinary(ClusterSchema, response.resources[0]?.resource?.value ?? new Uint8Array());
-    expect(inside).toEqual(create(ClusterSchema, { name: 'c', altStatName: 'content' }));
+    expect(inside).toEqual(message);
+  });
+
+  test('a cluster says where its endpoints are, when they come by EDS', () => {
+    const encode = (init: MessageInitShape<typeof ClusterSchema>) =>
+      new ResourceEncoder().encode(create(ClusterSchema, { name: 'c', ...init })).endpoints;
+    const type = (value: Cluster_DiscoveryType) => ({
+      clusterDiscoveryType: { case: 'type' as const, value },
+    });
+    expect(encode(type(Cluster_DiscoveryType.EDS))).toBe('c');
+    expect(encode({ ...type(Cluster_DiscoveryType.EDS), edsClusterConfig: { serviceName: 's' } })).toBe('s');
+    expect(
+      encode({ ...type(Cluster_DiscoveryType.STRICT_DNS), edsClusterConfig: { serviceName: 's' } }),
+    ).toBeUndefined();
+    expect(listener('c').endpoints).toBeUndefined();
   });
 
   test('the same content is the same object, from one encoder; the same version, from any', () => {

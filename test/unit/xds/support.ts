@@ -1,7 +1,10 @@
 // Small resources of every type, and a delta stream with a client at its other end.
 
 import { create } from '@bufbuild/protobuf';
-import { ClusterSchema } from '../../../src/gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  Cluster_DiscoveryType,
+  ClusterSchema,
+} from '../../../src/gen/proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../../src/gen/proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../../src/gen/proto/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../../src/gen/proto/envoy/config/route/v3/route_pb.ts';
@@ -15,9 +18,15 @@ import { DeltaClient, type DeltaClientOptions } from '../../support/delta-client
 
 export const encoder = new ResourceEncoder();
 
-/** Each with one word of content, to be found again in its bytes. */
+/** Each with one word of content, to be found again in its bytes. Clusters find their endpoints by their own name. */
 export const cluster = (name: string, content = ''): EncodedResource =>
-  encoder.encode(create(ClusterSchema, { name, altStatName: content }));
+  encoder.encode(
+    create(ClusterSchema, {
+      name,
+      altStatName: content,
+      clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
+    }),
+  );
 export const endpoints = (clusterName: string, content = ''): EncodedResource =>
   encoder.encode(
     create(ClusterLoadAssignmentSchema, { clusterName, endpoints: [{ locality: { zone: content } }] }),
@@ -105,7 +114,10 @@ export class Wire {
   /** Per response since the last call: its type and names, removed ones with a minus. */
   log(): string[] {
     return this.client.responses.splice(0).map(({ typeUrl, resources, removedResources }) => {
-      const names = [...resources.map(({ name }) => name), ...removedResources.map((name) => `-${name}`)];
+      const names = [
+        ...resources.map(({ name }) => name).sort(),
+        ...removedResources.map((name) => `-${name}`).sort(),
+      ];
       return `${typeUrl.split('.').at(-1)} ${names.join(' ')}`.trimEnd();
     });
   }
