@@ -5,6 +5,7 @@ import type { Call, Method } from '../grpc/call.ts';
 import { grpcLimits, http2ServerOptions } from '../grpc/limits.ts';
 import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
 import { meshTlsOptions } from '../identity/mesh-tls.ts';
+import { shortestUse } from '../identity/renewal.ts';
 import type { MeshState, NamespacedName } from '../model/mesh.ts';
 import type { ManifestSource } from '../sources/files/watch.ts';
 import { componentLogger } from '../telemetry/logger.ts';
@@ -74,7 +75,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const source = await watchMesh(options);
   const snapshots = new MeshSnapshots(
     source.current() ?? emptyMesh(options.trustDomain, options.rootNamespace),
-    options.svidLifetimeMs,
+    { trustDomain: options.trustDomain, maxConnectionAgeMs: shortestUse(options.svidLifetimeMs) },
   );
   const pushDelay = new PushDelay(() => performance.now());
   source.onChange((state) => pushDelay.during(() => snapshots.update(state)));
@@ -120,6 +121,7 @@ function controlPlaneMethods(
   };
   const identity = identityService({
     ...authorization,
+    renewingAgentOf: (call) => peers.renewingAgent(call.session),
     bundle: authority.bundle,
     redeem: (token) => authority.redeem(token),
     issue: (spiffeId, csr) => authority.issue(spiffeId, csr),

@@ -1,6 +1,8 @@
 // When to renew an SVID: at half of its life, spread by chance so that identities issued together are not renewed
 // together. Pure functions of time and chance.
 
+/** Of the whole life. */
+const renewalShare = 0.5;
 /** Either side of half life, as a share of the whole life. */
 const jitterShare = 0.1;
 /** The last part of an SVID's life is for retries, not for plans: a minute, or a fifth of shorter lives. */
@@ -20,9 +22,14 @@ export interface RenewalInput {
 /** When to renew an SVID that was just obtained; never before it was, and never inside its safety margin. */
 export function nextRenewal({ issuedAt, notAfter, random }: RenewalInput): Date {
   const life = Math.max(0, notAfter.getTime() - issuedAt.getTime());
-  const share = 0.5 + (2 * random() - 1) * jitterShare;
+  const share = renewalShare + (2 * random() - 1) * jitterShare;
   const margin = Math.min(safetyMarginMs, life * safetyMarginShare);
   return new Date(issuedAt.getTime() + Math.min(life * share, life - margin));
+}
+
+/** What an SVID has left of its life, at the least, when it is renewed in time: how long a connection made with it may last. */
+export function shortestUse(lifetimeMs: number): number {
+  return lifetimeMs * (1 - renewalShare - jitterShare);
 }
 
 export interface RetryInput {

@@ -7,6 +7,7 @@ import type { Endpoint, MeshState, NamespacedName, Service, ServicePort, Workloa
 import type { ManifestParser } from './parse.ts';
 import { compareProblems, compareText, hasErrors, type Problem } from './problem.ts';
 import { agreeOnProtocols, type Protocols } from './protocols.ts';
+import { isProxyPort } from './proxy-ports.ts';
 import type { PodResource, ServiceResource } from './resource.ts';
 import { shareUnchanged } from './share.ts';
 import {
@@ -100,6 +101,7 @@ function workloadPorts(
   const names = new Map<number, string | undefined>([...targeted].map((port) => [port, undefined]));
   for (const { port, name } of pod.containerPorts) names.set(port, name);
   return [...names]
+    .filter(([port]) => !isProxyPort(port))
     .sort(([a], [b]) => a - b)
     .map(([port, name]) => ({ name, port, protocol: protocols.ofWorkload(key, port) }));
 }

@@ -62,6 +62,15 @@ export const pod = z.object({
 });
 
 export const service = z.object({
+  /** RFC 1035: it is one label of a DNS name, and with a dot would read as a Service of another namespace. */
+  metadata: z.object({
+    name: z
+      .string()
+      .refine(
+        isDnsLabel,
+        'the name of a Service has at most 63 lower-case letters, digits and -, and no dot',
+      ),
+  }),
   spec: z.object({
     selector: stringMap,
     clusterIP: ipAddress('None', '').nullish(),

@@ -14,6 +14,7 @@ import {
   type Policy,
   type Workload,
 } from '../model/mesh.ts';
+import { workloadSpiffeId } from '../model/spiffe.ts';
 import { complianceProfiles } from './compliance.ts';
 import { type Contributions, resolve } from './dimension.ts';
 import { policiesFor } from './selection.ts';
@@ -31,7 +32,7 @@ export interface AuthorizationRequirement {
 
 /** Why a workload is cut off although no rule denies it: its policies contradict each other or cannot be kept. */
 export interface Conflict {
-  readonly dimension: 'postQuantumEncryption' | 'quantumAuthentication' | 'complianceLevel';
+  readonly dimension: 'quantumAuthentication' | 'complianceLevel' | 'quarantine';
   readonly policies: readonly NamespacedName[];
   readonly reason: string;
 }
@@ -41,6 +42,8 @@ export interface EffectivePolicy {
   readonly quantumAuthentication: QuantumAuthentication;
   /** The policies that make postQuantumEncryption what it is; empty when it is the built-in default. */
   readonly encryptionPolicies: readonly NamespacedName[];
+  /** The same for quantumAuthentication. */
+  readonly authenticationPolicies: readonly NamespacedName[];
   /** All of them must allow. */
   readonly requirements: readonly AuthorizationRequirement[];
   /** The same of policies with `enforcement: warn` or `audit`: evaluated and recorded, never enforced. */
@@ -64,19 +67,34 @@ const signatureAlgorithmNames = Object.keys(signatureAlgorithms) as SignatureAlg
 const defaultEncryption: PostQuantumEncryption = 'required';
 const defaultAuthentication: QuantumAuthentication = 'enabled';
 
+/** Whether callers without a certificate are let through the handshake. */
+export function acceptsAnonymous({ quantumAuthentication }: EffectivePolicy): boolean {
+  return quantumAuthentication === 'optional' || quantumAuthentication === 'disabled';
+}
+
 /** The effective policy of a workload under the policies of `state`. */
 export function effectivePolicy(state: MeshState, workload: Workload): EffectivePolicy {
-  return mergePolicies(policiesFor(state, workload), quarantineOf(state));
+  const quarantine = quarantineOf(state);
+  const policy = mergePolicies(policiesFor(state, workload), quarantine);
+  const id = workloadSpiffeId(state.trustDomain, workload.namespace, workload.serviceAccount);
+  const by = quarantine.get(id);
+  if (by === undefined) return policy;
+  const conflict: Conflict = { dimension: 'quarantine', policies: [by], reason: `${id} is in quarantine` };
+  return { ...policy, conflicts: [conflict, ...policy.conflicts] };
 }
 
 /** SPIFFE IDs in quarantine: the union over the root namespace, whichever workloads its policies select. */
-function quarantineOf(state: MeshState): ReadonlyMap<string, NamespacedName> {
+export function quarantineOf(state: MeshState): ReadonlyMap<string, NamespacedName> {
   const quarantine = new Map<string, NamespacedName>();
   for (const policy of state.policies.values()) {
-    if (policy.namespace !== state.rootNamespace) continue;
+    if (policy.namespace !== state.rootNamespace || !isEnforced(policy)) continue;
     for (const id of policy.spec.quarantine ?? []) quarantine.set(id, namespacedName(policy));
   }
   return quarantine;
+}
+
+function isEnforced(policy: Policy): boolean {
+  return (policy.spec.enforcement ?? 'enforce') === 'enforce';
 }
 
 /** Merges policies that select the same workload. The order of `policies` does not matter, nor does repetition. */
@@ -89,7 +107,7 @@ export function mergePolicies(
     .sort()
     .map((name) => unique.get(name))
     .filter((policy) => policy !== undefined);
-  const enforced = sorted.filter((policy) => (policy.spec.enforcement ?? 'enforce') === 'enforce');
+  const enforced = sorted.filter(isEnforced);
   const conflicts: Conflict[] = [];
   const encryption = strictest(
     encryptionOrder,
@@ -113,6 +131,7 @@ export function mergePolicies(
     postQuantumEncryption: encryption.value,
     quantumAuthentication: authentication.value,
     encryptionPolicies: encryption.policies,
+    authenticationPolicies: authentication.policies,
     requirements: requirementsOf(enforced),
     shadowRequirements: requirementsOf(sorted.filter((policy) => !enforced.includes(policy))),
     exemptHosts: exemptHosts(enforced),

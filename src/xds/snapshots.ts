@@ -18,6 +18,7 @@ import {
 } from './translate/mesh.ts';
 import type { ReachableService } from './translate/reachability.ts';
 import type { EnvoyResource } from './translate/resources.ts';
+import type { MeshSettings } from './translate/settings.ts';
 import { quantumServiceFor } from './translate/traffic.ts';
 
 interface TranslatedService {
@@ -36,17 +37,16 @@ export class MeshSnapshots {
   readonly #workloads = new Memo<NamespacedName, readonly EncodedResource[]>();
   readonly #own = new Memo<NamespacedName, Layer>();
   readonly #sharedLayer = new Memo<'shared', Layer>();
-  readonly #maxConnectionAgeMs: number;
+  readonly #settings: MeshSettings;
   #state: MeshState;
   #translated: readonly TranslatedService[] = [];
   /** The same array for as long as no service changed in what routes say about it. */
   #routing: readonly unknown[] = [];
   #shared: Layer = emptyLayer;
 
-  /** @param maxConnectionAgeMs of connections between proxies: as long as an SVID lives */
-  constructor(state: MeshState, maxConnectionAgeMs: number) {
+  constructor(state: MeshState, settings: MeshSettings) {
     this.#state = state;
-    this.#maxConnectionAgeMs = maxConnectionAgeMs;
+    this.#settings = settings;
     this.#refresh();
   }
 
@@ -96,9 +96,7 @@ export class MeshSnapshots {
         return {
           reachable,
           routing: routingKey(reachable),
-          resources: translateService(reachable, this.#maxConnectionAgeMs).map((resource) =>
-            this.#encode(resource),
-          ),
+          resources: translateService(reachable, this.#settings).map((resource) => this.#encode(resource)),
         };
       });
     });
@@ -118,7 +116,7 @@ export class MeshSnapshots {
     const policy = this.#policy(workload);
     if (!takesPart(workload, policy)) return { shared: emptyLayer, own: emptyLayer };
     const own = this.#workloads.get(name, [workload, policy], () =>
-      translateWorkload(workload, policy, this.#maxConnectionAgeMs).map((resource) => this.#encode(resource)),
+      translateWorkload(workload, policy, this.#settings).map((resource) => this.#encode(resource)),
     );
     const egress = this.#egress.get(egressKey(workload, policy), [this.#routing], () =>
       this.#encode(

@@ -25,8 +25,8 @@ const folder = join(import.meta.dirname, 'cases');
 const cases = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
 const base = await readFile(join(folder, 'base.yaml'), 'utf8');
 
-/** One hour, as SVIDs live by default. */
-const maxConnectionAgeMs = 3_600_000;
+/** As with SVIDs that live an hour. */
+const settings = { trustDomain: 'cluster.local', maxConnectionAgeMs: 1_440_000 };
 
 interface Output {
   /** Clusters and endpoints: the same for every proxy. */
@@ -43,15 +43,13 @@ function translate(state: MeshState): Output {
     if (!meshed(workload)) continue;
     const policy = effectivePolicy(state, workload);
     const resources = [
-      ...translateWorkload(workload, policy, maxConnectionAgeMs),
+      ...translateWorkload(workload, policy, settings),
       translateEgress(workload, services, policy),
     ];
     own[name] = resources.map(describeResource);
   }
   return {
-    shared: services
-      .flatMap((service) => translateService(service, maxConnectionAgeMs))
-      .map(describeResource),
+    shared: services.flatMap((service) => translateService(service, settings)).map(describeResource),
     own,
   };
 }

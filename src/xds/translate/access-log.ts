@@ -25,8 +25,8 @@ export function accessLog(direction: Direction) {
     peer,
     method: '%REQ(:METHOD)%',
     authority: '%REQ(:AUTHORITY)%',
-    // Without the query: it is where applications put secrets.
-    path: '%PATH(NQ)%',
+    // The path itself, not what x-envoy-original-path claims; without the query, where applications put secrets.
+    path: '%PATH(NQ:PATH)%',
     code: '%RESPONSE_CODE%',
     details: '%RESPONSE_CODE_DETAILS%',
     // `deny:<namespace>/<policy>` where a policy that is not enforced would have denied.

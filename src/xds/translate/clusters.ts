@@ -13,15 +13,19 @@ import {
   ClusterLoadAssignmentSchema,
 } from '../../gen/proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { Service } from '../../model/mesh.ts';
+import { inboundPort } from '../../model/proxy-ports.ts';
 import { socketAddress } from './address.ts';
 import { seconds } from './duration.ts';
-import { inboundPort, outboundCluster, plaintextCluster } from './names.ts';
+import { outboundCluster, plaintextCluster } from './names.ts';
 import { applicationProtocol, meshProtocol } from './protocol.ts';
 import type { MeshEndpoint, ReachablePort } from './reachability.ts';
+import type { MeshSettings } from './settings.ts';
 import { upstreamTls } from './tls.ts';
 import type { TrafficSettings } from './traffic.ts';
 
 const connectTimeoutSeconds = 5;
+/** No application listens on it, so no filter chain has its server name. */
+const noPort = 0;
 /** Metadata key by which Envoy picks a transport socket for an endpoint. */
 const transportSocketMatch = 'envoy.transport_socket_match';
 
@@ -35,13 +39,13 @@ export function translateCluster(
   service: Service,
   { port, reachability }: ReachablePort,
   traffic: TrafficSettings,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): OutboundCluster | undefined {
   switch (reachability.kind) {
     case 'unreachable':
       return undefined;
     case 'mesh':
-      return meshCluster(outboundCluster(service, port), reachability.endpoints, traffic, maxConnectionAgeMs);
+      return meshCluster(outboundCluster(service, port), reachability.endpoints, traffic, settings);
     case 'plaintext': {
       const name = plaintextCluster(service, port);
       return {
@@ -64,26 +68,17 @@ function meshCluster(
   name: string,
   endpoints: readonly MeshEndpoint[],
   traffic: TrafficSettings,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): OutboundCluster {
   // Only the identities behind the endpoints may answer for the service.
   const serverIds = [...new Set(endpoints.map((endpoint) => endpoint.spiffeId))].sort();
   // A named target port may resolve to different numbers in different pods.
   const applicationPorts = [...new Set(endpoints.map((endpoint) => endpoint.port))].sort((a, b) => a - b);
-  const [onlyPort, ...otherPorts] = applicationPorts;
   return {
     cluster: create(ClusterSchema, {
       ...edsCluster(name, traffic),
-      typedExtensionProtocolOptions: meshProtocol(maxConnectionAgeMs),
-      ...(onlyPort !== undefined && otherPorts.length === 0
-        ? { transportSocket: upstreamTls(onlyPort, serverIds) }
-        : {
-            transportSocketMatches: applicationPorts.map((port) => ({
-              name: `port-${port}`,
-              match: { port },
-              transportSocket: upstreamTls(port, serverIds),
-            })),
-          }),
+      typedExtensionProtocolOptions: meshProtocol(settings),
+      ...transportSockets(applicationPorts, serverIds),
     }),
     loadAssignment: create(ClusterLoadAssignmentSchema, {
       clusterName: name,
@@ -91,13 +86,31 @@ function meshCluster(
         {
           lbEndpoints: endpoints.map((endpoint) => ({
             ...lbEndpoint(endpoint.address, inboundPort),
-            ...(otherPorts.length === 0
+            ...(applicationPorts.length === 1
               ? {}
               : { metadata: { filterMetadata: { [transportSocketMatch]: { port: endpoint.port } } } }),
           })),
         },
       ],
     }),
+  };
+}
+
+/**
+ * Which TLS an endpoint is spoken to with. With several ports each endpoint says which one it is for; one that fits none of
+ * them (endpoints may arrive before the cluster that knows their port) gets a server name that no proxy answers to. Without
+ * that default Envoy would speak to it in plaintext.
+ */
+function transportSockets(applicationPorts: readonly number[], serverIds: readonly string[]) {
+  const [port, another] = applicationPorts;
+  if (port !== undefined && another === undefined) return { transportSocket: upstreamTls(port, serverIds) };
+  return {
+    transportSocket: upstreamTls(noPort, serverIds),
+    transportSocketMatches: applicationPorts.map((each) => ({
+      name: `port-${each}`,
+      match: { port: each },
+      transportSocket: upstreamTls(each, serverIds),
+    })),
   };
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { configuredExtension } from './any.ts';
 import { milliseconds, seconds } from './duration.ts';
+import type { MeshSettings } from './settings.ts';
 
 /** How long requests in flight may finish once a connection has reached that age. */
 const connectionDrainSeconds = 10;
@@ -24,13 +25,22 @@ export const http2Options = {
   maxConcurrentStreams,
 };
 
-/**
- * A connection between proxies may not outlive the SVIDs it was authenticated with: certificates are checked at the
- * handshake only.
- */
-export function connectionAge(maxConnectionAgeMs: number) {
+export function connectionAge({ maxConnectionAgeMs }: MeshSettings) {
   return { maxConnectionDuration: milliseconds(maxConnectionAgeMs) };
 }
+
+/**
+ * Headers in which proxies talk to each other. A caller's must not reach the application, which would take them for its
+ * proxy's word, nor the access log.
+ */
+export const proxyHeaders: readonly string[] = [
+  'x-envoy-original-path',
+  'x-envoy-original-host',
+  'x-envoy-decorator-operation',
+  'x-envoy-peer-metadata',
+  'x-envoy-peer-metadata-id',
+  'x-trellis-denied',
+];
 
 /** Route configuration by name over ADS. */
 export function rds(routeConfigName: string) {

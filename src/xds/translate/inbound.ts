@@ -28,15 +28,17 @@ import {
   HttpConnectionManager_ForwardClientCertDetails,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Workload, WorkloadPort } from '../../model/mesh.ts';
-import type { EffectivePolicy } from '../../policy/effective.ts';
+import { inboundPort } from '../../model/proxy-ports.ts';
+import { acceptsAnonymous, type EffectivePolicy } from '../../policy/effective.ts';
 import { accessLog, auditPrefix, rbacFilter } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { any, configuredExtension } from './any.ts';
 import { seconds } from './duration.ts';
-import { connectionAge, httpConnectionManager, rds } from './http.ts';
-import { inboundCluster, inboundListener, inboundPort, inboundRouteConfig, meshServerName } from './names.ts';
+import { connectionAge, httpConnectionManager, proxyHeaders, rds } from './http.ts';
+import { inboundCluster, inboundListener, inboundRouteConfig, meshServerName } from './names.ts';
 import { applicationProtocol } from './protocol.ts';
 import { denyAll, enforcedMatcher, shadowMatcher } from './rbac.ts';
+import type { MeshSettings } from './settings.ts';
 import { downstreamTls } from './tls.ts';
 
 /** A ClientHello with an ML-KEM key share spans several packets; a peer that never finishes it is dropped. */
@@ -55,14 +57,14 @@ export interface InboundResources {
 export function translateInbound(
   workload: Workload,
   policy: EffectivePolicy,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): InboundResources | undefined {
   const { addresses, ports } = workload;
   const [host] = addresses;
   if (host === undefined || ports.length === 0) return undefined;
   return {
-    listener: listener(host, ports, policy, maxConnectionAgeMs),
-    routeConfigs: ports.map((port) => routeConfig(port, policy)),
+    listener: listener(host, ports, policy, settings),
+    routeConfigs: ports.map((port) => routeConfig(port, policy, settings)),
     clusters: ports.map((port) => applicationCluster(host, port)),
   };
 }
@@ -71,24 +73,22 @@ function listener(
   host: string,
   ports: readonly WorkloadPort[],
   policy: EffectivePolicy,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): Listener {
-  const anonymous =
-    policy.quantumAuthentication === 'optional' || policy.quantumAuthentication === 'disabled';
   return create(ListenerSchema, {
     name: inboundListener,
     statPrefix: inboundListener,
     address: socketAddress(host, inboundPort),
     listenerFilters: [configuredExtension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})],
     listenerFiltersTimeout: seconds(clientHelloTimeoutSeconds),
-    filterChains: ports.map((port) => filterChain(port, !anonymous, maxConnectionAgeMs)),
+    filterChains: ports.map((port) => filterChain(port, !acceptsAnonymous(policy), settings)),
   });
 }
 
 function filterChain(
   port: WorkloadPort,
   requireClientCertificate: boolean,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): FilterChain {
   return create(FilterChainSchema, {
     name: `${inboundListener}|${port.port}`,
@@ -99,7 +99,7 @@ function filterChain(
       httpConnectionManager({
         statPrefix: inboundCluster(port.port),
         codecType: HttpConnectionManager_CodecType.HTTP2,
-        commonHttpProtocolOptions: connectionAge(maxConnectionAgeMs),
+        commonHttpProtocolOptions: connectionAge(settings),
         routeSpecifier: rds(inboundRouteConfig(port.port)),
         httpFilters: [
           // Every virtual host brings its own rules; one that does not is closed.
@@ -141,7 +141,11 @@ const denialReply = {
   ],
 };
 
-function routeConfig(port: WorkloadPort, policy: EffectivePolicy): RouteConfiguration {
+function routeConfig(
+  port: WorkloadPort,
+  policy: EffectivePolicy,
+  settings: MeshSettings,
+): RouteConfiguration {
   const shadow = shadowMatcher(policy, port);
   const toApplication = {
     clusterSpecifier: { case: 'cluster' as const, value: inboundCluster(port.port) },
@@ -149,6 +153,7 @@ function routeConfig(port: WorkloadPort, policy: EffectivePolicy): RouteConfigur
   };
   return create(RouteConfigurationSchema, {
     name: inboundRouteConfig(port.port),
+    requestHeadersToRemove: [...proxyHeaders],
     virtualHosts: [
       {
         name: inboundCluster(port.port),
@@ -156,7 +161,7 @@ function routeConfig(port: WorkloadPort, policy: EffectivePolicy): RouteConfigur
         typedPerFilterConfig: {
           [rbacFilter]: any(RBACPerRouteSchema, {
             rbac: {
-              matcher: enforcedMatcher(policy, port),
+              matcher: enforcedMatcher(policy, port, settings),
               ...(shadow === undefined ? {} : { shadowMatcher: shadow, shadowRulesStatPrefix: auditPrefix }),
             },
           }),

@@ -1,12 +1,13 @@
 // From the mesh to Envoy resources. Pure: the state in, messages out.
 
 import { type MeshState, namespacedName, type Service, type Workload } from '../../model/mesh.ts';
-import type { EffectivePolicy } from '../../policy/effective.ts';
+import { type EffectivePolicy, quarantineOf } from '../../policy/effective.ts';
 import { translateCluster } from './clusters.ts';
 import { translateInbound } from './inbound.ts';
 import { translateOutboundListener, translateOutboundRoutes } from './outbound.ts';
 import { type ReachableService, reachablePort } from './reachability.ts';
 import type { EnvoyResource } from './resources.ts';
+import type { MeshSettings } from './settings.ts';
 import { quantumServiceFor, trafficSettings } from './traffic.ts';
 
 /** Workloads that take part in the mesh: they have a proxy, and their policies do not switch it off. */
@@ -20,9 +21,10 @@ export function reachableService(
   service: Service,
   isMeshed: (workload: Workload) => boolean,
 ): ReachableService {
+  const quarantine = quarantineOf(state);
   return {
     service,
-    ports: service.ports.map((port) => reachablePort(state, port, isMeshed)),
+    ports: service.ports.map((port) => reachablePort(state, port, isMeshed, quarantine)),
     quantumService: quantumServiceFor(state, service),
   };
 }
@@ -30,11 +32,11 @@ export function reachableService(
 /** Clusters and endpoint sets of one service: the same for every proxy. */
 export function translateService(
   { service, ports, quantumService }: ReachableService,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): readonly EnvoyResource[] {
   const traffic = trafficSettings(quantumService);
   return ports.flatMap((port) => {
-    const translated = translateCluster(service, port, traffic, maxConnectionAgeMs);
+    const translated = translateCluster(service, port, traffic, settings);
     return translated === undefined ? [] : [translated.cluster, translated.loadAssignment];
   });
 }
@@ -43,9 +45,9 @@ export function translateService(
 export function translateWorkload(
   workload: Workload,
   policy: EffectivePolicy,
-  maxConnectionAgeMs: number,
+  settings: MeshSettings,
 ): readonly EnvoyResource[] {
-  const inbound = translateInbound(workload, policy, maxConnectionAgeMs);
+  const inbound = translateInbound(workload, policy, settings);
   const outbound = translateOutboundListener(workload);
   return [
     ...(inbound === undefined ? [] : [inbound.listener, ...inbound.routeConfigs, ...inbound.clusters]),

@@ -2,11 +2,6 @@
 
 import type { Service, ServicePort } from '../../model/mesh.ts';
 
-/** The mesh listener: mutual TLS from other proxies, HTTP/2 only. Next to ports that other meshes made customary. */
-export const inboundPort = 15008;
-/** Where the application's outgoing calls enter the proxy. */
-export const outboundPort = 15001;
-
 /** DNS suffix of Services. */
 const clusterDomain = 'svc.cluster.local';
 

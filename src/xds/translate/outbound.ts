@@ -18,6 +18,7 @@ import {
   HttpConnectionManager_ForwardClientCertDetails,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Service, Workload } from '../../model/mesh.ts';
+import { outboundPort } from '../../model/proxy-ports.ts';
 import type { EffectivePolicy } from '../../policy/effective.ts';
 import { accessLog } from './access-log.ts';
 import { socketAddress } from './address.ts';
@@ -25,7 +26,6 @@ import { httpConnectionManager, rds } from './http.ts';
 import {
   outboundCluster,
   outboundListener,
-  outboundPort,
   outboundRouteConfig,
   plaintextCluster,
   serviceHost,
@@ -50,7 +50,7 @@ export function translateOutboundListener(workload: Workload): Listener | undefi
   return create(ListenerSchema, {
     name: outboundListener,
     statPrefix: outboundListener,
-    address: socketAddress(host, outboundPort),
+    address: socketAddress(applicationSide(host), outboundPort),
     filterChains: [
       {
         filters: [
@@ -66,6 +66,15 @@ export function translateOutboundListener(workload: Workload): Listener | undefi
       },
     ],
   });
+}
+
+/**
+ * Where the application reaches its proxy: on the loopback interface, because whoever reaches this listener speaks with the
+ * workload's identity. Workloads that share a host by having a loopback address each, as in the demo, have it there; whoever
+ * can open connections on that host can then speak for them.
+ */
+function applicationSide(host: string): string {
+  return host.startsWith('127.') ? host : '127.0.0.1';
 }
 
 /** The routes of every workload of `namespace` whose policy says the same about calls that leave the mesh. */

@@ -5,6 +5,7 @@ import { HttpProtocolOptionsSchema } from '../../gen/proto/envoy/extensions/upst
 import type { AppProtocol } from '../../model/mesh.ts';
 import { any } from './any.ts';
 import { connectionAge, http2Options } from './http.ts';
+import type { MeshSettings } from './settings.ts';
 
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
@@ -21,8 +22,8 @@ export function applicationProtocol(protocol: AppProtocol): Record<string, Any> 
 }
 
 /** Towards another proxy: always HTTP/2, on connections no older than the SVIDs at their ends. */
-export function meshProtocol(maxConnectionAgeMs: number): Record<string, Any> {
-  return options({ case: 'http2ProtocolOptions', value: http2Options }, connectionAge(maxConnectionAgeMs));
+export function meshProtocol(settings: MeshSettings): Record<string, Any> {
+  return options({ case: 'http2ProtocolOptions', value: http2Options }, connectionAge(settings));
 }
 
 type ProtocolConfig =

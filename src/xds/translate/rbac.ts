@@ -20,14 +20,16 @@ import {
 import type { StringMatcherSchema } from '../../gen/proto/xds/type/matcher/v3/string_pb.ts';
 import type { AppProtocol } from '../../model/mesh.ts';
 import { compareText } from '../../model/problem.ts';
-import type {
-  AuthorizationRequirement,
-  AuthorizationRule,
-  Conflict,
-  EffectivePolicy,
+import {
+  type AuthorizationRequirement,
+  type AuthorizationRule,
+  acceptsAnonymous,
+  type Conflict,
+  type EffectivePolicy,
 } from '../../policy/effective.ts';
 import { pathGlobToRegex } from '../../policy/path-glob.ts';
 import { extension } from './any.ts';
+import type { MeshSettings } from './settings.ts';
 
 type Predicate = Matcher_MatcherList_Predicate;
 type StringMatch = MessageInitShape<typeof StringMatcherSchema>['matchPattern'];
@@ -53,10 +55,15 @@ function denialBy(policy: string, what?: string): string {
 }
 
 /** What the virtual host of a port enforces. Fails closed: any conflict denies everything, by name. */
-export function enforcedMatcher(policy: EffectivePolicy, context: PortContext): Matcher {
+export function enforcedMatcher(
+  policy: EffectivePolicy,
+  context: PortContext,
+  settings: MeshSettings,
+): Matcher {
   const [conflict] = policy.conflicts;
   if (conflict !== undefined) return denyAll(conflictAction(conflict));
   return matcher([
+    identityClause(policy, settings),
     ...quarantineClauses(policy),
     ...policy.requirements.map((requirement) => clause(requirement, context)),
   ]);
@@ -74,7 +81,8 @@ export function denyAll(action: string): Matcher {
 }
 
 export function conflictAction(conflict: Conflict): string {
-  return denialBy(conflict.policies.join('+'), `${conflict.dimension}-conflict`);
+  const what = conflict.dimension === 'quarantine' ? 'quarantine' : `${conflict.dimension}-conflict`;
+  return denialBy(conflict.policies.join('+'), what);
 }
 
 function matcher(clauses: readonly Clause[]): Matcher {
@@ -100,6 +108,20 @@ function outcome(name: string, action: RBAC_Action): Matcher_OnMatch {
   return create(Matcher_OnMatchSchema, {
     onMatch: { case: 'action', value: extension('action', ActionSchema, { name, action }) },
   });
+}
+
+/**
+ * Only workloads are peers: the identities of Trellis' own parts are good for talking to each other. And what asks for a
+ * certificate must ask for it here as well as in the handshake, because connections made under a laxer policy stay open.
+ */
+function identityClause(policy: EffectivePolicy, { trustDomain }: MeshSettings): Clause {
+  const by = policy.authenticationPolicies.join('+') || 'mesh-default';
+  const workload = principal({ case: 'prefix', value: `spiffe://${trustDomain}/ns/` });
+  const trellis = principal({ case: 'prefix', value: `spiffe://${trustDomain}/trellis/` });
+  return {
+    action: denialBy(by, 'quantumAuthentication'),
+    denies: acceptsAnonymous(policy) ? trellis : not(workload),
+  };
 }
 
 function quarantineClauses(policy: EffectivePolicy): readonly Clause[] {

@@ -3,6 +3,7 @@
 import type {
   Endpoint,
   MeshState,
+  NamespacedName,
   QuantumService,
   Service,
   ServicePort,
@@ -37,19 +38,23 @@ export interface ReachableService {
   readonly quantumService: QuantumService | undefined;
 }
 
+/** Endpoints in quarantine are none, in the mesh or outside it. */
 export function reachablePort(
   state: MeshState,
   port: ServicePort,
   isMeshed: (workload: Workload) => boolean,
+  quarantine: ReadonlyMap<string, NamespacedName>,
 ): ReachablePort {
-  const meshed = port.endpoints.flatMap((endpoint) => {
+  const known = port.endpoints.flatMap((endpoint) => {
     const workload = endpoint.workload === undefined ? undefined : state.workloads.get(endpoint.workload);
-    if (workload === undefined || !isMeshed(workload)) return [];
+    if (workload === undefined) return [{ endpoint, meshed: undefined }];
     const spiffeId = workloadSpiffeId(state.trustDomain, workload.namespace, workload.serviceAccount);
-    return [{ ...endpoint, spiffeId }];
+    if (quarantine.has(spiffeId)) return [];
+    return [{ endpoint, meshed: isMeshed(workload) ? { ...endpoint, spiffeId } : undefined }];
   });
+  const meshed = known.flatMap((each) => (each.meshed === undefined ? [] : [each.meshed]));
   if (meshed.length > 0) return { port, reachability: { kind: 'mesh', endpoints: meshed } };
-  if (port.endpoints.length > 0)
-    return { port, reachability: { kind: 'plaintext', endpoints: port.endpoints } };
+  const outside = known.map(({ endpoint }) => endpoint);
+  if (outside.length > 0) return { port, reachability: { kind: 'plaintext', endpoints: outside } };
   return { port, reachability: { kind: 'unreachable' } };
 }

@@ -19,7 +19,7 @@ spec:
   containers:
   - {name: app, ports: [{name: http, containerPort: 8000}, {containerPort: 53, protocol: UDP}]}
   initContainers:
-  - {name: proxy, restartPolicy: Always, ports: [{containerPort: 15021}]}
+  - {name: proxy, restartPolicy: Always, ports: [{containerPort: 9021}, {containerPort: 15008}]}
   - {name: setup, ports: [{containerPort: 1}]}
   volumes:
   - {name: config, configMap: {name: x}}
@@ -35,7 +35,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1
       addresses: ['10.0.0.1', 'fd00::1'],
       ports: [
         { name: 'http', port: 8000, protocol: 'tcp' },
-        { name: undefined, port: 15021, protocol: 'tcp' },
+        { name: undefined, port: 9021, protocol: 'tcp' },
       ],
       meshed: true,
     });

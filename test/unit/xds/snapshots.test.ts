@@ -39,7 +39,7 @@ function changed(before: Layer, after: Layer): string[] {
 }
 
 function snapshots(state: MeshState): { mesh: MeshSnapshots; of: (name: NamespacedName) => Snapshot } {
-  const mesh = new MeshSnapshots(state, 3_600_000);
+  const mesh = new MeshSnapshots(state, { trustDomain: 'cluster.local', maxConnectionAgeMs: 1_440_000 });
   return { mesh, of: (name) => mesh.source(name).current() };
 }
 
