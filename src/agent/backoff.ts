@@ -1,7 +1,7 @@
 // How long to wait before trying again.
 
 const firstMs = 100;
-const maxMs = 5_000;
+const maxMs = 2_000;
 
 /**
  * Exponential, with half of it left to chance: after a control plane comes back, its agents do not all return in the same moment.

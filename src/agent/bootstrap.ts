@@ -4,7 +4,7 @@
 import { agentClusterName } from '../xds/agreed-names.ts';
 
 /** After a lost stream Envoy tries again within these bounds (its own default is up to 30 s). */
-const retryBackOff = { base_interval: '0.2s', max_interval: '2s' };
+const retryBackOff = { base_interval: '0.2s', max_interval: '1s' };
 
 /** Of one proxy, from its application and from the mesh together; more are refused at once instead of exhausting memory. */
 const maxDownstreamConnections = 50_000;
