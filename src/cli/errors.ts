@@ -107,6 +107,7 @@ const exitCodeOfAgentError: Readonly<Record<AgentErrorCode, ExitCode>> = {
   ERR_AGENT_JOIN_REFUSED: exitCodes.failure,
   ERR_AGENT_CONTROL_PLANE: exitCodes.unavailable,
   ERR_AGENT_CONTROL_PLANE_IDENTITY: exitCodes.failure,
+  ERR_AGENT_ANSWER: exitCodes.unavailable,
   ERR_AGENT_SOCKET_PATH: exitCodes.configuration,
   ERR_AGENT_SOCKET_IN_USE: exitCodes.unavailable,
 };

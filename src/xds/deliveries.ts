@@ -2,7 +2,7 @@
 
 import type { Rejection, ResponseId } from './proxy-status.ts';
 import type { EncodedResource, Snapshot } from './resources.ts';
-import type { Payload } from './subscription.ts';
+import type { Payload } from './view.ts';
 
 /** One resource in one version; without a version, its removal. */
 export interface Item {

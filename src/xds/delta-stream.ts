@@ -8,7 +8,8 @@ import { encodeResponseHead } from './discovery-response.ts';
 import { viewVersion } from './map-version.ts';
 import type { DeltaHooks, ProxyStatus, TypeStatus } from './proxy-status.ts';
 import { type EncodedResource, isTypeUrl, type Snapshot, type TypeUrl, typeUrls } from './resources.ts';
-import { type Payload, Subscription, type View, viewOf } from './subscription.ts';
+import { Subscription } from './subscription.ts';
+import { type Payload, type View, viewOf } from './view.ts';
 
 /** A message to send, in pieces. */
 export type Response = readonly Uint8Array[];
@@ -33,6 +34,11 @@ const leading: ReadonlySet<TypeUrl> = new Set([typeUrls.listener, typeUrls.route
 const breakOrder = [typeUrls.cluster, typeUrls.endpoint] as const;
 const takenLast: ReadonlySet<TypeUrl> = new Set(breakOrder);
 
+const allTypes: ReadonlySet<TypeUrl> = new Set(makeOrder);
+
+/** What the names that one stream keeps may come to, over all types: seventeen thousand of sixty bytes each. */
+export const maxNameBytes = 1024 * 1024;
+
 interface Channel {
   readonly subscription: Subscription;
   readonly deliveries: Deliveries;
@@ -41,12 +47,15 @@ interface Channel {
 export class DeltaStream {
   readonly #hooks: DeltaHooks;
   readonly #channels = new Map<TypeUrl, Channel>();
+  readonly #served: ReadonlySet<TypeUrl>;
   #snapshot: Snapshot;
   #nonce = 0;
 
-  constructor(snapshot: Snapshot, hooks: DeltaHooks = {}) {
+  /** @param served the types that are served here */
+  constructor(snapshot: Snapshot, hooks: DeltaHooks = {}, served: ReadonlySet<TypeUrl> = allTypes) {
     this.#snapshot = snapshot;
     this.#hooks = hooks;
+    this.#served = served;
     hooks.onOpen?.(this.#status());
   }
 
@@ -58,7 +67,7 @@ export class DeltaStream {
   /** Takes one request. Throws INVALID_ARGUMENT for a type we do not serve, RESOURCE_EXHAUSTED over the limits. */
   receive(request: DiscoveryRequest): void {
     const { typeUrl } = request;
-    if (!isTypeUrl(typeUrl))
+    if (!isTypeUrl(typeUrl) || !this.#served.has(typeUrl))
       throw new GrpcError(status.invalidArgument, `resources of type "${typeUrl}" are not served here`);
     const channel = this.#channels.get(typeUrl) ?? {
       subscription: new Subscription(typeUrl),
@@ -67,9 +76,21 @@ export class DeltaStream {
     this.#channels.set(typeUrl, channel);
     // A stale or unknown nonce answers nothing, but the subscriptions that come with it count all the same.
     if (request.nonce !== '') this.#answer(channel, request);
-    channel.subscription.apply(request, viewOf(this.#snapshot, typeUrl));
+    channel.subscription.apply(request);
+    this.#checkNames();
     if (request.unsubscribe.length > 0) {
       channel.deliveries.prune((name) => channel.subscription.isSubscribed(name));
+    }
+  }
+
+  #checkNames(): void {
+    let bytes = 0;
+    for (const { subscription } of this.#channels.values()) bytes += subscription.nameBytes;
+    if (bytes > maxNameBytes) {
+      throw new GrpcError(
+        status.resourceExhausted,
+        `the names of one stream have more than ${maxNameBytes} bytes`,
+      );
     }
   }
 

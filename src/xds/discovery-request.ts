@@ -28,14 +28,14 @@ const maxErrorChars = 4096;
 /** Throws INVALID_ARGUMENT for anything malformed and RESOURCE_EXHAUSTED over the limits. */
 export function decodeDiscoveryRequest(message: Uint8Array): DiscoveryRequest {
   try {
-    return decode(new BinaryReader(message));
+    return decode(new BinaryReader(message), Buffer.from(message.buffer, message.byteOffset, message.length));
   } catch (error) {
     if (error instanceof GrpcError) throw error;
     throw new GrpcError(status.invalidArgument, 'this is no DeltaDiscoveryRequest', { cause: error });
   }
 }
 
-function decode(reader: BinaryReader): DiscoveryRequest {
+function decode(reader: BinaryReader, bytes: Buffer): DiscoveryRequest {
   let typeUrl = '';
   const subscribe: string[] = [];
   const unsubscribe: string[] = [];
@@ -60,10 +60,10 @@ function decode(reader: BinaryReader): DiscoveryRequest {
         typeUrl = reader.string();
         break;
       case 3:
-        subscribe.push(resourceName(reader));
+        subscribe.push(checkName(text(reader, bytes)));
         break;
       case 4:
-        unsubscribe.push(resourceName(reader));
+        unsubscribe.push(checkName(text(reader, bytes)));
         break;
       case 5:
         readVersion(subReader(reader), initialVersions);
@@ -81,14 +81,23 @@ function decode(reader: BinaryReader): DiscoveryRequest {
   return { typeUrl, subscribe, unsubscribe, initialVersions, nonce, error };
 }
 
+/** As BinaryReader.string(), at a third of its cost: a first request names a thousand resources. */
+function text(reader: BinaryReader, bytes: Buffer): string {
+  const length = reader.uint32();
+  const start = reader.pos;
+  if (length > reader.len - start) throw new RangeError('premature end');
+  reader.pos = start + length;
+  return bytes.toString('utf8', start, reader.pos);
+}
+
 function subReader(reader: BinaryReader): BinaryReader {
   return new BinaryReader(reader.bytes());
 }
 
-function resourceName(reader: BinaryReader): string {
-  const name = reader.string();
-  if (name.length > maxNameChars)
+function checkName(name: string): string {
+  if (name.length > maxNameChars) {
     throw new GrpcError(status.invalidArgument, `a resource name has ${name.length} characters`);
+  }
   return name;
 }
 
@@ -98,8 +107,8 @@ function readVersion(reader: BinaryReader, versions: Map<string, string>): void 
   let version = '';
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
-    if (field === 1 && wireType === WireType.LengthDelimited) name = resourceName(reader);
-    else if (field === 2 && wireType === WireType.LengthDelimited) version = resourceName(reader);
+    if (field === 1 && wireType === WireType.LengthDelimited) name = checkName(reader.string());
+    else if (field === 2 && wireType === WireType.LengthDelimited) version = checkName(reader.string());
     else reader.skip(wireType, field);
   }
   versions.set(name, version);

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { compareText } from '../model/problem.ts';
 import type { ResourceMap } from './resources.ts';
-import type { View } from './subscription.ts';
+import type { View } from './view.ts';
 
 /** Only compared by eye and in logs; nothing is decided by it. */
 const shownChars = 8;

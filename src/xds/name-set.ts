@@ -15,6 +15,9 @@ export interface Selection {
 /** Sets of one size among which an equal one is looked for: proxies that start together subscribe to the same. */
 const maxRemembered = 8;
 
+/** Names in one request that is remembered; proxies follow a change of the mesh with a few at a time. */
+const maxRememberedNames = 64;
+
 /** Immutable; equal sets are mostly the same object, but not always: compare content where it matters. */
 export class NameSet {
   /** Weakly held, by size, newest last. */
@@ -34,10 +37,8 @@ export class NameSet {
   static of(names: ReadonlySet<string>): NameSet {
     if (names.size === 0) return NameSet.empty;
     const sameSize = (NameSet.#known.get(names.size) ?? []).filter((known) => known.deref() !== undefined);
-    for (const known of sameSize) {
-      const set = known.deref();
-      if (set?.#equals(names)) return set;
-    }
+    const equal = sameSize.map((known) => known.deref()).find((set) => set?.equals(names));
+    if (equal !== undefined) return equal;
     const set = new NameSet(names);
     NameSet.#known.set(names.size, [...sameSize, new WeakRef(set)].slice(-maxRemembered));
     return set;
@@ -45,6 +46,10 @@ export class NameSet {
 
   get size(): number {
     return this.#names.size;
+  }
+
+  equals(names: ReadonlySet<string>): boolean {
+    return names.size === this.#names.size && names.isSubsetOf(this.#names);
   }
 
   has(name: string): boolean {
@@ -58,13 +63,13 @@ export class NameSet {
   with(names: readonly string[]): NameSet {
     if (this.size === 0) return NameSet.of(new Set(names));
     if (names.every((name) => this.has(name))) return this;
-    return this.#step(`+${names.join('\0')}`, () => new Set([...this.#names, ...names]));
+    return this.#step('+', names, () => new Set([...this.#names, ...names]));
   }
 
   without(names: readonly string[]): NameSet {
     if (!names.some((name) => this.has(name))) return this;
     const gone = new Set(names);
-    return this.#step(`-${names.join('\0')}`, () => new Set([...this.#names].filter((name) => !gone.has(name))));
+    return this.#step('-', names, () => new Set([...this.#names].filter((name) => !gone.has(name))));
   }
 
   select(resources: ResourceMap): Selection {
@@ -82,7 +87,10 @@ export class NameSet {
     return selection;
   }
 
-  #step(request: string, make: () => ReadonlySet<string>): NameSet {
+  #step(sign: '+' | '-', names: readonly string[], make: () => ReadonlySet<string>): NameSet {
+    if (names.length > maxRememberedNames) return NameSet.of(make());
+    // Unambiguous whatever a name contains: one proxy must not choose for another what its request means.
+    const request = sign + JSON.stringify(names);
     const known = this.#next.get(request)?.deref();
     if (known !== undefined) return known;
     const set = NameSet.of(make());
@@ -90,11 +98,5 @@ export class NameSet {
     if (this.#next.size >= maxRemembered) this.#next.clear();
     this.#next.set(request, new WeakRef(set));
     return set;
-  }
-
-  #equals(names: ReadonlySet<string>): boolean {
-    if (names.size !== this.#names.size) return false;
-    for (const name of names) if (!this.#names.has(name)) return false;
-    return true;
   }
 }

@@ -4,13 +4,15 @@ import type { StreamCall } from '../grpc/call.ts';
 import { DeltaStream } from './delta-stream.ts';
 import { decodeDiscoveryRequest } from './discovery-request.ts';
 import type { DeltaHooks } from './proxy-status.ts';
-import type { SnapshotSource } from './resources.ts';
+import type { SnapshotSource, TypeUrl } from './resources.ts';
 
 export type { DeltaHooks } from './proxy-status.ts';
 
 export interface DeltaOptions {
   /** How long a proxy's missing answer may hold back what comes after it. */
   readonly patienceMs?: number;
+  /** The types that are served here; default: all. */
+  readonly served?: ReadonlySet<TypeUrl>;
 }
 
 /** Many times what a cluster takes to warm, and short enough for a policy that is to be tightened. */
@@ -23,9 +25,9 @@ export async function serveDelta(
   call: StreamCall,
   source: SnapshotSource,
   hooks: DeltaHooks = {},
-  { patienceMs = defaultPatienceMs }: DeltaOptions = {},
+  { patienceMs = defaultPatienceMs, served }: DeltaOptions = {},
 ): Promise<void> {
-  const stream = new DeltaStream(source.current(), hooks);
+  const stream = new DeltaStream(source.current(), hooks, served);
   const doorbell = new Doorbell();
   const requests = readRequests(call, stream, doorbell);
   const stopListening = source.onChange(() => {

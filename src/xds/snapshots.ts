@@ -79,6 +79,10 @@ export class MeshSnapshots {
 
   #isMeshed = (workload: Workload): boolean => workload.meshed && takesPart(workload, this.#policy(workload));
 
+  #isQuarantined(workload: Workload): boolean {
+    return this.#policy(workload).conflicts.some(({ dimension }) => dimension === 'quarantine');
+  }
+
   #refresh(): void {
     const services = [...this.#state.services.values()].sort((a, b) =>
       compareText(namespacedName(a), namespacedName(b)),
@@ -89,8 +93,10 @@ export class MeshSnapshots {
           workload === undefined ? undefined : this.#state.workloads.get(workload),
         ),
       );
-      const meshed = workloads.map((workload) => workload !== undefined && this.#isMeshed(workload));
-      const dependencies = [service, quantumServiceFor(this.#state, service), ...workloads, ...meshed];
+      const roles = workloads.flatMap((workload) =>
+        workload === undefined ? [] : [this.#isMeshed(workload), this.#isQuarantined(workload)],
+      );
+      const dependencies = [service, quantumServiceFor(this.#state, service), ...workloads, ...roles];
       return this.#services.get(namespacedName(service), dependencies, () => {
         const reachable = reachableService(this.#state, service, this.#isMeshed);
         return {

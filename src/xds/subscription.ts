@@ -3,15 +3,10 @@
 
 import { GrpcError, status } from '../grpc/status.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
-import { noResources } from './layer.ts';
 import { diffResources, type ResourceDiff } from './layer-diff.ts';
-import {
-  type EncodedResource,
-  type ResourceMap,
-  type Snapshot,
-  type TypeUrl,
-  typeUrls,
-} from './resources.ts';
+import { NameSet } from './name-set.ts';
+import { type EncodedResource, type TypeUrl, typeUrls } from './resources.ts';
+import { emptyView, lookup, type Payload, type View } from './view.ts';
 
 /** Names one proxy may subscribe to of one type: each costs memory for as long as the stream lives. */
 export const maxSubscribedNames = 20_000;
@@ -28,11 +23,14 @@ export class Subscription {
   readonly typeUrl: TypeUrl;
   #started = false;
   #wildcard = false;
-  readonly #names = new Set<string>();
+  #names = NameSet.empty;
+  #subscribedBytes = 0;
+  /** The client was told nothing yet about any of its names, except what it said it has. */
+  #fresh = true;
   /** A first wildcard request is answered even when there is nothing: the client waits for it. */
   #answerDue = false;
   /** What the client has, except for the names in the two maps below. */
-  #base: View = nothing;
+  #base: View = emptyView;
   #exceptions = new Map<string, Known>();
   /** Resources that are gone from the base and that the client still has: name → version. */
   #departed = new Map<string, string>();
@@ -48,6 +46,14 @@ export class Subscription {
   /** Names subscribed to one by one. */
   get nameCount(): number {
     return this.#names.size;
+  }
+
+  /** Memory that the names cost which the client chose, subscribed to or not, and the versions it says it has. */
+  get nameBytes(): number {
+    let bytes = this.#subscribedBytes;
+    for (const [name, known] of this.#exceptions)
+      bytes += Buffer.byteLength(name) + Buffer.byteLength(known ?? '');
+    return bytes;
   }
 
   isSubscribed(name: string): boolean {
@@ -69,7 +75,7 @@ export class Subscription {
 
   /** There is something to send to bring the client to this view, removals apart. */
   owesAdditions(view: View): boolean {
-    if (this.#answerDue || this.#exceptions.size > 0) return true;
+    if (this.#answerDue || this.#exceptions.size > 0 || (this.#fresh && this.#names.size > 0)) return true;
     return this.#differs(view, ({ changed }) => changed.some(({ name }) => this.isSubscribed(name)));
   }
 
@@ -78,19 +84,15 @@ export class Subscription {
     return this.#departed.size > 0;
   }
 
-  /** Applies the subscription part of a request. `view` only lends its strings: a thousand proxies name the same resources. */
-  apply(request: DiscoveryRequest, view: View): void {
+  /** Applies the subscription part of a request. */
+  apply(request: DiscoveryRequest): void {
     const first = !this.#started;
     this.#started = true;
     if (first && request.subscribe.length === 0 && legacyWildcard.has(this.typeUrl)) this.#subscribeAll();
-    for (const name of request.subscribe) {
-      if (name === '*') this.#subscribeAll();
-      else this.#subscribe(lookup(view, name)?.name ?? name);
-    }
-    for (const name of request.unsubscribe) {
-      if (name === '*') this.#unsubscribeAll();
-      else this.#unsubscribe(name);
-    }
+    if (request.subscribe.includes('*')) this.#subscribeAll();
+    this.#subscribe(request.subscribe.filter((name) => name !== '*'));
+    this.#unsubscribe(request.unsubscribe.filter((name) => name !== '*'));
+    if (request.unsubscribe.includes('*')) this.#unsubscribeAll();
     if (first) this.#resume(request.initialVersions);
   }
 
@@ -100,7 +102,8 @@ export class Subscription {
    */
   takeUpdate(view: View, withRemovals: boolean): Payload | undefined {
     if (this.isSettled(view)) return undefined;
-    const payload = this.#takeShared(view) ?? this.#takeEach(view, withRemovals);
+    const payload = this.#takeShared(view) ?? this.#takeFirst(view) ?? this.#takeEach(view, withRemovals);
+    this.#fresh = false;
     const answer = this.#answerDue || payload.resources.length > 0 || payload.removed.length > 0;
     this.#answerDue = false;
     return answer ? payload : undefined;
@@ -128,6 +131,7 @@ export class Subscription {
   /** The common step: everybody's resources changed, and this client takes all of them. One buffer for all clients. */
   #takeShared(view: View): Payload | undefined {
     if (!this.#wildcard || this.#exceptions.size > 0 || this.#departed.size > 0) return undefined;
+    if (this.#fresh && this.#names.size > 0) return undefined;
     const shared = diffResources(this.#base.shared, view.shared);
     const own = diffResources(this.#base.own, view.own);
     if (shared.removed.length > 0 || own.removed.length > 0) return undefined;
@@ -135,6 +139,21 @@ export class Subscription {
     this.#base = view;
     const resources = own.changed.length === 0 ? shared.changed : [...shared.changed, ...own.changed];
     return { resources, removed: [], bytes: [shared.bytes, own.bytes].filter(({ length }) => length > 0) };
+  }
+
+  /** The other common step: the first response to a client that subscribes by name. */
+  #takeFirst(view: View): Payload | undefined {
+    if (this.#wildcard || !this.#fresh || this.#exceptions.size > 0) return undefined;
+    const { resources, others, bytes } = this.#names.select(view.shared);
+    if (bytes.length > maxResponseBytes) return undefined;
+    const own = others.flatMap((name) => view.own.get(name) ?? []);
+    const removed = others.filter((name) => !view.own.has(name));
+    this.#base = view;
+    return {
+      resources: own.length === 0 ? resources : [...resources, ...own],
+      removed,
+      bytes: [bytes, ...own.map((resource) => resource.bytes)].filter(({ length }) => length > 0),
+    };
   }
 
   #takeEach(view: View, withRemovals: boolean): Payload {
@@ -169,11 +188,9 @@ export class Subscription {
   *#candidates(view: View): Generator<readonly [name: string, known: Known]> {
     yield* this.#exceptions;
     yield* this.#departed;
-    // Of a client that was told of none of its names yet, as on the first request, that was all.
-    if (!this.#wildcard && this.#exceptions.size === this.#names.size) return;
     const shared = diffResources(this.#base.shared, view.shared);
     const own = diffResources(this.#base.own, view.own);
-    const names = new Set([...namesIn(shared), ...namesIn(own)]);
+    const names = new Set([...namesIn(shared), ...namesIn(own), ...(this.#fresh ? this.#names : [])]);
     for (const name of names) {
       if (!this.#exceptions.has(name) && !this.#departed.has(name)) yield [name, this.#known(name)];
     }
@@ -187,21 +204,27 @@ export class Subscription {
 
   #known(name: string): Known {
     if (this.#exceptions.has(name)) return this.#exceptions.get(name);
+    if (this.#fresh && this.#names.has(name)) return untold;
     return this.#departed.get(name) ?? lookup(this.#base, name)?.version ?? absent;
   }
 
-  /** Also for a name it has already: the client may have dropped it and changed its mind, so it is sent again. */
-  #subscribe(name: string): void {
-    this.#names.add(name);
-    this.#forget(name);
+  /** Also names it has already are sent again: the client may have dropped them and changed its mind. */
+  #subscribe(names: readonly string[]): void {
+    this.#subscribedBytes += lengthOf(names, (name) => !this.#names.has(name));
+    this.#names = this.#names.with(names);
+    if (this.#names.size > maxSubscribedNames) throw tooMany(this.typeUrl);
+    if (!this.#fresh) for (const name of names) this.#forget(name);
   }
 
-  #unsubscribe(name: string): void {
-    this.#names.delete(name);
-    this.#exceptions.delete(name);
-    this.#departed.delete(name);
-    // The client dropped it, and cannot know whether "all" includes it: tell it.
-    if (this.#wildcard) this.#forget(name);
+  #unsubscribe(names: readonly string[]): void {
+    this.#subscribedBytes -= lengthOf(names, (name) => this.#names.has(name));
+    this.#names = this.#names.without(names);
+    for (const name of names) {
+      this.#exceptions.delete(name);
+      this.#departed.delete(name);
+      // The client dropped it, and cannot know whether "all" includes it: tell it.
+      if (this.#wildcard) this.#forget(name);
+    }
   }
 
   #subscribeAll(): void {
@@ -209,7 +232,7 @@ export class Subscription {
     for (const name of this.#names) kept.set(name, this.#known(name));
     this.#wildcard = true;
     this.#answerDue = true;
-    this.#base = nothing;
+    this.#base = emptyView;
     this.#departed.clear();
     this.#exceptions = kept;
   }
@@ -225,12 +248,7 @@ export class Subscription {
   #forget(name: string): void {
     this.#exceptions.set(name, untold);
     this.#departed.delete(name);
-    if (this.#names.size > maxSubscribedNames || this.#exceptions.size > maxSubscribedNames) {
-      throw new GrpcError(
-        status.resourceExhausted,
-        `more than ${maxSubscribedNames} names of ${this.typeUrl} in one stream`,
-      );
-    }
+    if (this.#exceptions.size > maxSubscribedNames) throw tooMany(this.typeUrl);
   }
 
   /** The client comes back from another stream, and says what it still has. */
@@ -244,6 +262,20 @@ export class Subscription {
 
 /** Only these two types had an implicit wildcard before "*" was introduced. */
 const legacyWildcard: ReadonlySet<TypeUrl> = new Set([typeUrls.listener, typeUrls.cluster]);
+
+/** Of each of these names that counts, once. */
+function lengthOf(names: readonly string[], counts: (name: string) => boolean): number {
+  let length = 0;
+  for (const name of new Set(names)) if (counts(name)) length += Buffer.byteLength(name);
+  return length;
+}
+
+function tooMany(typeUrl: TypeUrl): GrpcError {
+  return new GrpcError(
+    status.resourceExhausted,
+    `more than ${maxSubscribedNames} names of ${typeUrl} in one stream`,
+  );
+}
 
 function namesIn({ changed, removed }: ResourceDiff): readonly string[] {
   return [...changed.map(({ name }) => name), ...removed];

@@ -1,6 +1,6 @@
 // The demo's own copy of the example's manifests: it can be edited without touching the checkout.
 
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exampleNetworks, moveAddresses, type Networks, podAddress } from './networks.ts';
 import type { ManifestFile } from './services.ts';
@@ -9,7 +9,7 @@ import { writeAtomically } from './state-directory.ts';
 export const probeName = 'probe';
 const probeFile = 'probe.yaml';
 /** Last number of the probe's address. */
-export const probeHost = 99;
+const probeHost = 99;
 
 /** Reads every YAML file below a directory, in order of path. */
 export async function readManifests(directory: string): Promise<readonly ManifestFile[]> {
@@ -26,18 +26,21 @@ export async function exampleManifests(example: string, namespace: string): Prom
   return [...(await readManifests(example)), probe];
 }
 
-/** Writes manifests with their addresses moved. What is there already is replaced. */
+/** Makes a directory of manifests with their addresses moved: all of them, or, should the disk be full, none. */
 export async function writeManifests(
   directory: string,
   files: readonly ManifestFile[],
   from: Networks,
   to: Networks,
 ): Promise<void> {
+  const staging = `${directory}.new`;
+  await rm(staging, { recursive: true, force: true });
   for (const { path, text } of files) {
-    const target = join(directory, path);
+    const target = join(staging, path);
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     await writeFile(target, moveAddresses(text, from, to), { mode: 0o600 });
   }
+  await rename(staging, directory);
 }
 
 /** Moves the addresses of manifests that are in place, as a restart on other networks needs it. */

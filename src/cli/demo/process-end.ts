@@ -38,19 +38,42 @@ const remedies: readonly (readonly [RegExp, string])[] = [
 
 const otherwise = 'run it again with --state DIR to keep every log in DIR/logs';
 
-/** A message with the end of the log, and what to do. */
-export function describeEnd(
-  name: string,
-  end: ProcessEnd,
-  log: string,
-): { readonly message: string; readonly hint: string } {
-  const lines = log.trimEnd().split('\n').slice(-shownLogLines);
-  const shown = lines.filter((line) => line !== '').map((line) => `\n    ${line.slice(0, maxLineChars)}`);
-  const text = `${end.startError ?? ''} ${lines.join('\n')}`;
+export interface Explained {
+  readonly message: string;
+  /** What to do. */
+  readonly hint: string;
+}
+
+/** Why a process has ended, with the end of its log. */
+export function describeEnd(name: string, end: ProcessEnd, log: string): Explained {
+  return withLog(`${name} ${howItEnded(end)}`, log, end.startError);
+}
+
+/** A message with the end of the log of the process that it is about. */
+export function withLog(message: string, log: string, more = ''): Explained {
+  const lines = log.split('\n').flatMap(readable).slice(-shownLogLines);
+  const shown = lines.map((line) => `\n    ${line.slice(0, maxLineChars)}`);
+  const text = `${more} ${lines.join('\n')}`;
   return {
-    message: `${name} ${howItEnded(end)}${shown.length === 0 ? '' : `; the end of its log:${shown.join('')}`}`,
+    message: `${message}${shown.length === 0 ? '' : `; the end of its log:${shown.join('')}`}`,
     hint: remedies.find(([pattern]) => pattern.test(text))?.[1] ?? otherwise,
   };
+}
+
+/** From this level on (pino's `warn`) a line of our own logs may be the reason for something. */
+const warnLevel = 40;
+
+/** Our own logs are JSON: of those, what was wrong, in words. Everything else as it is. */
+function readable(line: string): readonly string[] {
+  if (line.trim() === '') return [];
+  if (!line.startsWith('{"level":')) return [line];
+  try {
+    const { level, msg, reason } = JSON.parse(line) as { level: number; msg?: string; reason?: string };
+    if (level < warnLevel) return [];
+    return [reason === undefined ? String(msg) : `${msg}: ${reason}`];
+  } catch {
+    return [line];
+  }
 }
 
 function howItEnded({ code, signal, startError }: ProcessEnd): string {

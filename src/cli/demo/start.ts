@@ -3,11 +3,13 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { CliError } from '../errors.ts';
 import { ManifestEditor } from './edit.ts';
 import { isReady as envoyIsReady, readStats } from './envoy-admin.ts';
 import { fetchHttp } from './http.ts';
 import { probeName } from './manifests.ts';
 import { type Networks, podAddress } from './networks.ts';
+import { withLog } from './process-end.ts';
 import type { Processes, RunningProcess } from './processes.ts';
 import {
   agentProgram,
@@ -30,6 +32,8 @@ import { waitFor } from './wait.ts';
 
 /** Everything starts at once on however few cores there are. */
 const startTimeoutMs = 60_000;
+/** From the control plane's first answer until it has read twenty files. */
+const loadTimeoutMs = 5000;
 
 /** Last number of the control plane's address, and its ports. */
 export const controlPlaneHost = 2;
@@ -108,8 +112,22 @@ class Launcher {
     return join(this.options.directory.sockets, `${pod}.sock`);
   }
 
-  wait(what: string, look: () => Promise<true | undefined>): Promise<true> {
-    return waitFor({ what, timeoutMs: startTimeoutMs, signal: this.options.signal }, look);
+  /** Waits for a process to get somewhere. @throws CliError with the end of its log */
+  async wait(
+    name: string,
+    what: string,
+    look: () => Promise<true | undefined>,
+    timeoutMs: number = startTimeoutMs,
+  ): Promise<void> {
+    const { signal } = this.options;
+    try {
+      await waitFor({ what, timeoutMs, signal }, look);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Error)) throw error;
+      const log = await readFile(this.logFile(name), 'utf8').catch(() => '');
+      const { message, hint } = withLog(error.message, log);
+      throw new CliError('ERR_UNAVAILABLE', message, { hint, cause: error });
+    }
   }
 }
 
@@ -121,10 +139,13 @@ async function startControlPlane(
   const name = 'control-plane';
   const start = async (): Promise<RunningProcess> => {
     const started = launcher.start(name, controlPlaneProgram(place));
-    await launcher.wait(
-      'the control plane to be ready',
-      async () => (await isReady(place.metrics)) || undefined,
-    );
+    await launcher.wait(name, 'the control plane to answer', async () => {
+      await isReady(place.metrics);
+      return true;
+    });
+    const ready = async (): Promise<true | undefined> => (await isReady(place.metrics)) || undefined;
+    // What it now waits for does not come by itself: a manifest has an error, which its log tells.
+    await launcher.wait(name, 'the control plane to accept the manifests', ready, loadTimeoutMs);
     signal.throwIfAborted();
     return started;
   };
@@ -149,19 +170,22 @@ async function startWorkload(
 ): Promise<void> {
   const { name, address } = service;
   const socket = launcher.socket(service.pod);
-  launcher.start(`app ${name}`, applicationProgram(service));
+  const application = `app ${name}`;
+  launcher.start(application, applicationProgram(service));
   const [bootstrap] = await Promise.all([
     launcher.run(`bootstrap ${name}`, bootstrapProgram(service, socket)),
     startAgent(launcher, place, service, socket),
   ]);
   const { envoy, onAccess } = launcher.options;
-  launcher.start(`envoy ${name}`, envoyProgram(envoy.path, bootstrap), { onLine: onAccess });
+  const proxy = `envoy ${name}`;
+  launcher.start(proxy, envoyProgram(envoy.path, bootstrap), { onLine: onAccess });
   await launcher.wait(
+    proxy,
     `the Envoy of ${name} to be ready`,
     async () => (await envoyIsReady(service)) || undefined,
   );
-  await launcher.wait(`the Envoy of ${name} to be configured`, () => isConfigured(service));
-  await launcher.wait(`the application ${name} to answer`, async () => {
+  await launcher.wait(proxy, `the Envoy of ${name} to be configured`, () => isConfigured(service));
+  await launcher.wait(application, `the application ${name} to answer`, async () => {
     const { status } = await fetchHttp({ host: address, port: service.port, path: '/health' });
     return status === ok || undefined;
   });
@@ -183,8 +207,9 @@ async function startAgent(
 ): Promise<void> {
   const { namespace, pod } = workload;
   const token = await launcher.run(`token ${pod}`, tokenProgram(place.state, `${namespace}/${pod}`));
-  launcher.start(`agent ${pod}`, agentProgram(place, socket), { input: `${token}\n` });
-  await launcher.wait(`the agent of ${pod} to serve its socket`, () => isServed(socket));
+  const agent = `agent ${pod}`;
+  launcher.start(agent, agentProgram(place, socket), { input: `${token}\n` });
+  await launcher.wait(agent, `the agent of ${pod} to serve its socket`, () => isServed(socket));
 }
 
 function isServed(socket: string): Promise<true> {

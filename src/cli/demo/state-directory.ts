@@ -157,8 +157,8 @@ async function layOut(
   // The marker comes first: a directory that was only half filled is still known as ours.
   await recordNetworks(networks ?? exampleNetworks);
   await chmod(path, 0o700);
-  // What a demo that was killed has left in its place.
-  for (const part of [directory.demoJson, directory.sockets])
+  // What a demo that was killed has left in its place, and the logs of the last one.
+  for (const part of [directory.demoJson, directory.sockets, directory.logs])
     await rm(part, { recursive: true, force: true });
   for (const part of [directory.controlPlane, directory.sockets, directory.logs]) {
     await mkdir(part, { recursive: true, mode: 0o700 });

@@ -27,8 +27,12 @@ export interface Timing {
   readonly urgentPollMs: number;
   /** After this long of constant change it is said aloud that nothing takes effect. */
   readonly unstableMs: number;
-  /** A directory that loses its last manifest counts as empty only then: replacing it file by file passes through empty. */
-  readonly emptySettleMs: number;
+  /**
+   * A change that takes something away, which is also what a file looks like between two writes or between its deletion and
+   * its successor, counts only when nothing in the directory has changed for this long. Longer than writers pause, and short
+   * enough that a policy taken away on purpose is gone within a second.
+   */
+  readonly lossSettleMs: number;
 }
 
 export const defaultTiming: Timing = {
@@ -37,5 +41,5 @@ export const defaultTiming: Timing = {
   pollMs: 2_000,
   urgentPollMs: 100,
   unstableMs: 2_000,
-  emptySettleMs: 1_000,
+  lossSettleMs: 500,
 };

@@ -7,7 +7,7 @@ import { directoryProblem, fileError } from './file-problem.ts';
 import type { Timing } from './limits.ts';
 import { type ReadResult, readUnchanged } from './read.ts';
 import { type Scan, type Seen, scanDirectory, scanSignature } from './scan.ts';
-import { type Clocks, SettleTracker, type Unsettled } from './settle.ts';
+import { type Clocks, SettleTracker } from './settle.ts';
 
 export type Look =
   /** Something is being written; look again after so many milliseconds. */
@@ -20,8 +20,14 @@ export type Look =
   /** The directory as a whole cannot be used. */
   | { readonly kind: 'failed'; readonly problem: Problem; readonly directories: DirectoryMap }
   /** The same as last time. */
-  | { readonly kind: 'unchanged'; readonly directories: DirectoryMap }
-  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot; readonly directories: DirectoryMap };
+  | { readonly kind: 'unchanged'; readonly quietMs: number; readonly directories: DirectoryMap }
+  | {
+      readonly kind: 'snapshot';
+      readonly snapshot: Snapshot;
+      /** For how long, as watched by us and whatever the file times say, nothing in the directory has changed. */
+      readonly quietMs: number;
+      readonly directories: DirectoryMap;
+    };
 
 /** Paths of the directories to watch. */
 type DirectoryMap = ReadonlyMap<string, Seen>;
@@ -33,10 +39,13 @@ export interface Snapshot {
   readonly fileCount: number;
   /** Files whose contents are not those of the previous snapshot. */
   readonly changed: ReadonlySet<string>;
+  /** Files that end in the middle of a line, as one whose writer has been interrupted mostly does. */
+  readonly cutShort: ReadonlySet<string>;
 }
 
 interface SignedFile extends ParsedFile {
   readonly signature: string;
+  readonly cutShort: boolean;
   /** The failure was the system's, not the file's. */
   readonly retry: boolean;
 }
@@ -47,36 +56,35 @@ export class DirectoryReader {
   readonly #directory: string;
   readonly #clocks: Clocks;
   readonly #settle: SettleTracker;
-  readonly #emptySettleMs: number;
   #parsed: ReadonlyMap<string, SignedFile> | undefined;
   #last: string | undefined;
-  #emptySince: number | undefined;
+  #seen: { readonly signature: string; readonly since: number } | undefined;
 
   /** `read` is how files are read; tests make it fail. */
   constructor(
     directory: string,
     clocks: Clocks,
-    timing: Pick<Timing, 'settleMs' | 'emptySettleMs'>,
+    timing: Pick<Timing, 'settleMs'>,
     read: typeof readUnchanged = readUnchanged,
   ) {
     this.#readUnchanged = read;
     this.#directory = directory;
     this.#clocks = clocks;
     this.#settle = new SettleTracker(clocks, timing.settleMs);
-    this.#emptySettleMs = timing.emptySettleMs;
   }
 
   async look(): Promise<Look> {
     const scan = await scanDirectory(this.#directory);
     const { directories } = scan;
-    // Both are told about every scan: what is unsettled must not hide that a file came back.
-    const emptied = this.#emptied(scan);
-    const unsettled = this.#settle.unsettled([...scan.files, ...directories]) ?? emptied;
+    const signature = scanSignature(scan);
+    // Both are told about every scan, failed ones too.
+    const quietSince = this.#quietSince(signature);
+    const unsettled = this.#settle.unsettled([...scan.files, ...directories]);
     if (scan.failure !== undefined) {
       return { kind: 'failed', problem: failureProblem(scan.failure), directories };
     }
-    const signature = scanSignature(scan);
-    if (signature === this.#last) return { kind: 'unchanged', directories };
+    const quietMs = () => this.#clocks.monotonic() - quietSince;
+    if (signature === this.#last) return { kind: 'unchanged', quietMs: quietMs(), directories };
     if (unsettled !== undefined) return { kind: 'unsettled', ...unsettled, directories };
 
     const parsed = await this.#read(scan);
@@ -88,20 +96,16 @@ export class DirectoryReader {
     this.#parsed = parsed;
     // What could not be read may be readable the next time, without any change to show for it.
     this.#last = [...parsed.values()].some((file) => file.retry) ? undefined : signature;
-    if (before !== undefined && sameFiles(before, parsed)) return { kind: 'unchanged', directories };
-    return { kind: 'snapshot', snapshot: snapshotOf(parsed, before), directories };
+    if (before !== undefined && sameFiles(before, parsed)) {
+      return { kind: 'unchanged', quietMs: quietMs(), directories };
+    }
+    return { kind: 'snapshot', snapshot: snapshotOf(parsed, before), quietMs: quietMs(), directories };
   }
 
-  /** A directory that was not empty before is taken for empty only after some time. */
-  #emptied(scan: Scan): Unsettled | undefined {
-    if (scan.failure !== undefined || scan.files.size > 0 || (this.#parsed?.size ?? 0) === 0) {
-      this.#emptySince = undefined;
-      return undefined;
-    }
-    const now = this.#clocks.monotonic();
-    this.#emptySince ??= now;
-    const waitMs = this.#emptySettleMs - (now - this.#emptySince);
-    return waitMs > 0 ? { path: this.#directory, waitMs } : undefined;
+  /** By observation only: file times can come from another machine's clock, or a change leave them as they were. */
+  #quietSince(signature: string): number {
+    if (this.#seen?.signature !== signature) this.#seen = { signature, since: this.#clocks.monotonic() };
+    return this.#seen.since;
   }
 
   /** Undefined when a file changed under our hands. */
@@ -134,6 +138,7 @@ function snapshotOf(
     problems: files.flatMap((file) => file.problems),
     fileCount: files.length,
     changed: new Set([...parsed].filter(([path, file]) => before?.get(path) !== file).map(([path]) => path)),
+    cutShort: new Set([...parsed].filter(([, file]) => file.cutShort).map(([path]) => path)),
   };
 }
 
@@ -149,14 +154,22 @@ function isSameFailure(a: SignedFile, b: SignedFile): boolean {
 
 function signed(path: string, signature: string, result: ReadResult): SignedFile | undefined {
   if ('changed' in result) return undefined;
-  if ('text' in result) return { ...parseManifestFile(path, result.text), signature, retry: false };
+  if ('text' in result) {
+    const cutShort = endsMidLine(result.text);
+    return { ...parseManifestFile(path, result.text), signature, cutShort, retry: false };
+  }
   const problems = [fileError(result.code, path, result.failure)];
-  return { manifests: [], problems, signature, retry: result.code === 'UnreadableFile' };
+  return { manifests: [], problems, signature, cutShort: false, retry: result.code === 'UnreadableFile' };
+}
+
+/** Cut off there, a value can still be a valid one: port 8080 becomes 80, a path glob a shorter one. Brackets are complete. */
+function endsMidLine(text: string): boolean {
+  return /[^\n}\]]$/.test(text.slice(-1));
 }
 
 function unusable(path: string, signature: string, failure: string): SignedFile {
   const problems = [fileError('UnreadableFile', path, `${failure}; mend or remove it`)];
-  return { manifests: [], problems, signature, retry: false };
+  return { manifests: [], problems, signature, cutShort: false, retry: false };
 }
 
 function failureProblem({ kind, message }: NonNullable<Scan['failure']>): Problem {

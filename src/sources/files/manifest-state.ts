@@ -6,6 +6,7 @@ import type { MeshState } from '../../model/mesh.ts';
 import { formatProblem, hasErrors, type Problem } from '../../model/problem.ts';
 import { directoryProblem } from './file-problem.ts';
 import type { Snapshot } from './load.ts';
+import { type Desired, findLoss, namesOfObjects } from './loss.ts';
 
 /** What the source has to say; each call is worth one log line. */
 export interface ManifestReporter {
@@ -22,7 +23,7 @@ export class ManifestState {
   readonly #report: ManifestReporter;
   readonly #listeners = new Set<(state: MeshState) => void>();
   readonly #ignoredKinds = new Set<string>();
-  #state: MeshState | undefined;
+  #inForce: Desired | undefined;
   /** Of the manifests, as last read. */
   #contentProblems: readonly Problem[] = [];
   /** Of the directory as a whole, as last looked at. */
@@ -36,7 +37,7 @@ export class ManifestState {
   }
 
   current(): MeshState | undefined {
-    return this.#state;
+    return this.#inForce?.state;
   }
 
   problems(): readonly Problem[] {
@@ -52,24 +53,41 @@ export class ManifestState {
     return () => this.#listeners.delete(own);
   }
 
-  /** Puts a snapshot in force if nothing in it is an error. `directory` is how messages call the place. */
-  accept(snapshot: Snapshot, directory: string): void {
-    const built = buildMeshState(snapshot.manifests, this.#mesh, this.#state);
+  /**
+   * Puts a snapshot in force if nothing in it is an error. `directory` is how messages call the place. Unless it has been
+   * `quiet` for long enough, what may be a torn write does nothing at all: returns what it takes away from what is in force.
+   */
+  accept(snapshot: Snapshot, directory: string, quiet: boolean): string | undefined {
+    const before = this.current();
+    const built = buildMeshState(snapshot.manifests, this.#mesh, before);
+    const problems = contentProblems(snapshot, built.problems, directory);
+    const next = hasErrors(problems) ? undefined : built.state;
+    const objects = namesOfObjects(snapshot.manifests, this.#mesh.parse);
+    const desired = next === undefined ? undefined : { state: next, objects };
+    const loss = quiet || next === before ? undefined : this.#lossOf(snapshot, desired);
+    if (loss !== undefined) return loss;
+
     for (const ignored of built.ignored) this.#sayIgnored(ignored);
-    this.#contentProblems = contentProblems(snapshot, built.problems, directory);
+    this.#contentProblems = problems;
     this.#directoryProblem = undefined;
-    const before = this.#state;
-    if (!hasErrors(this.#contentProblems)) this.#state = built.state;
+    this.#inForce = desired ?? this.#inForce;
     this.#announce(snapshot.changed);
-    const state = this.#state;
-    if (state === undefined || state === before) return;
-    for (const listener of this.#listeners) listener(state);
+    if (next === undefined || next === before) return undefined;
+    for (const listener of this.#listeners) listener(next);
+    return undefined;
   }
 
   /** The directory cannot be used at the moment, or can again (undefined); what is in force stays. */
   setDirectoryProblem(problem: Problem | undefined): void {
     this.#directoryProblem = problem;
     this.#announce(new Set());
+  }
+
+  #lossOf(snapshot: Snapshot, desired: Desired | undefined): string | undefined {
+    if (desired === undefined || this.#inForce === undefined) return undefined;
+    const cutShort = [...snapshot.changed].find((file) => snapshot.cutShort.has(file));
+    if (cutShort !== undefined) return `${cutShort} ends in the middle of a line`;
+    return findLoss(this.#inForce, desired);
   }
 
   #sayIgnored(ignored: IgnoredKind): void {

@@ -1,14 +1,15 @@
 // A directory of manifests as the desired state of the mesh, kept current.
 //
 // Whatever goes wrong, the last good state of the whole mesh stays in force: half of an edit is never applied. Writers
-// should write beside the file and rename; a file that is written in place counts once it has been left alone for a moment.
+// should write beside the file and rename; a file that is written in place counts once it has been left alone for a moment,
+// and what takes something away, as a half-written file does, once the whole directory has been (see loss.ts).
 
 import type { MeshOptions } from '../../model/build.ts';
 import type { MeshState } from '../../model/mesh.ts';
 import type { Problem } from '../../model/problem.ts';
 import { directoryProblem } from './file-problem.ts';
 import { defaultTiming, type Timing } from './limits.ts';
-import { DirectoryReader, type Look } from './load.ts';
+import { DirectoryReader, type Look, type Snapshot } from './load.ts';
 import { type ManifestReporter, ManifestState } from './manifest-state.ts';
 import type { Clocks } from './settle.ts';
 import { DirectoryWatches } from './watch-directories.ts';
@@ -51,7 +52,7 @@ class WatchLoop {
   readonly #state: ManifestState;
   readonly #timing: Timing;
   readonly #clocks: Clocks;
-  readonly #reader: DirectoryReader;
+  #reader: DirectoryReader;
   readonly #watches: DirectoryWatches;
   readonly #firstLook = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
@@ -60,13 +61,15 @@ class WatchLoop {
   #eventMeanwhile = false;
   #closed = false;
   #unsettledSince: number | undefined;
+  /** The newest snapshot, while it takes something away that may come back any moment. */
+  #held: { readonly snapshot: Snapshot; readonly loss: string } | undefined;
 
   constructor(directory: string, state: ManifestState, timing: Timing, clocks: Clocks) {
     this.#directory = directory;
     this.#state = state;
     this.#timing = timing;
     this.#clocks = clocks;
-    this.#reader = new DirectoryReader(directory, clocks, timing);
+    this.#reader = this.#newReader();
     this.#watches = new DirectoryWatches(directory, () => this.#onEvent());
   }
 
@@ -92,7 +95,36 @@ class WatchLoop {
     if (this.#closed || at >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    this.#timer = setTimeout(() => void this.#look(), delayMs);
+    this.#timer = setTimeout(() => void this.#lookSafely(), delayMs);
+  }
+
+  #newReader(): DirectoryReader {
+    return new DirectoryReader(this.#directory, this.#clocks, this.#timing);
+  }
+
+  /** A look that throws is a defect of ours. It ends neither the process nor the watch: what is in force stays, and is said. */
+  async #lookSafely(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (error) {
+      this.#looking = false;
+      if (this.#closed) return;
+      this.#sayFailed(error);
+      this.#firstLook.resolve();
+      // It would take for known what never came into force.
+      this.#reader = this.#newReader();
+      this.#schedule(this.#timing.urgentPollMs);
+    }
+  }
+
+  #sayFailed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `${this.#directory} cannot be taken over, so nothing that is written takes effect: ${reason}`;
+    try {
+      this.#state.setDirectoryProblem(directoryProblem('error', 'UnreadableDirectory', message));
+    } catch {
+      // Then it is saying things that fails; the next look says it again.
+    }
   }
 
   async #look(): Promise<void> {
@@ -113,27 +145,52 @@ class WatchLoop {
 
   #apply(look: Look): void {
     if (look.kind === 'unsettled') {
-      this.#applyUnsettled(look.path);
+      this.#wait(look.path);
+      return;
+    }
+    if (look.kind === 'failed') this.#state.setDirectoryProblem(look.problem);
+    else if (look.kind === 'snapshot') this.#accept(this.#withHeld(look.snapshot), look.quietMs);
+    else if (this.#held === undefined) this.#state.setDirectoryProblem(undefined);
+    else if (this.#isQuiet(look.quietMs)) this.#accept(this.#held.snapshot, look.quietMs);
+    if (look.kind !== 'failed' && this.#held !== undefined) {
+      this.#wait(this.#directory);
       return;
     }
     this.#unsettledSince = undefined;
-    if (look.kind === 'snapshot') this.#state.accept(look.snapshot, this.#directory);
-    else this.#state.setDirectoryProblem(look.kind === 'failed' ? look.problem : undefined);
     this.#firstLook.resolve();
   }
 
-  #applyUnsettled(path: string): void {
+  #accept(snapshot: Snapshot, quietMs: number): void {
+    const loss = this.#state.accept(snapshot, this.#directory, this.#isQuiet(quietMs));
+    this.#held = loss === undefined ? undefined : { snapshot, loss };
+  }
+
+  #isQuiet(quietMs: number): boolean {
+    return quietMs >= this.#timing.lossSettleMs;
+  }
+
+  /** What changed in a snapshot that never counted has changed in the one that takes its place. */
+  #withHeld(snapshot: Snapshot): Snapshot {
+    if (this.#held === undefined) return snapshot;
+    return { ...snapshot, changed: this.#held.snapshot.changed.union(snapshot.changed) };
+  }
+
+  #wait(path: string): void {
     const now = this.#clocks.monotonic();
     this.#unsettledSince ??= now;
     if (now - this.#unsettledSince < this.#timing.unstableMs) return;
-    const message = `${path} does not stop changing, so nothing that is written takes effect; write beside it and rename`;
+    const loss = this.#held === undefined ? '' : `${this.#held.loss}, and `;
+    const message = `${loss}${path} does not stop changing, so nothing that is written takes effect; move finished files into place, all at once`;
     this.#state.setDirectoryProblem(directoryProblem('error', 'UnstableFile', message));
     this.#firstLook.resolve();
   }
 
   #pauseAfter(look: Look, tookMs: number): number {
-    const { debounceMs, pollMs, urgentPollMs } = this.#timing;
+    const { debounceMs, pollMs, urgentPollMs, lossSettleMs } = this.#timing;
     if (look.kind === 'unsettled') return Math.max(Math.ceil(look.waitMs), debounceMs);
+    if (this.#held !== undefined && look.kind !== 'failed') {
+      return Math.max(Math.ceil(lossSettleMs - look.quietMs), debounceMs);
+    }
     const isUrgent = look.kind === 'failed' || this.#watches.failure !== undefined;
     return Math.max(isUrgent ? urgentPollMs : pollMs, tookMs * idleFactor);
   }

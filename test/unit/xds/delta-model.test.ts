@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EncodedResource, type Snapshot, type TypeUrl, typeUrls } from '../../../src/xds/resources.ts';
-import { lookup, viewOf } from '../../../src/xds/subscription.ts';
+import { lookup, viewOf } from '../../../src/xds/view.ts';
 import { makers, snapshot, Wire } from './support.ts';
 
 const types = [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route] as const;

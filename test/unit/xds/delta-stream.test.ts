@@ -541,6 +541,17 @@ describe('size', () => {
     expect([...wire.client.held(CDS).keys()]).toEqual(names);
   });
 
+  test('also for a client that subscribes by name', () => {
+    const large = 'x'.repeat(maxResponseBytes / 4);
+    const names = Array.from({ length: 10 }, (_, i) => `c${i}`);
+    const wire = new Wire(snapshot(names.map((name) => endpoints(name, large))));
+    wire.client.subscribe(EDS, [...names, 'missing']);
+    wire.settle();
+    expect(wire.log()).toHaveLength(3);
+    expect([...wire.client.held(EDS).keys()].sort()).toEqual(names);
+    expect(wire.client.types.get(EDS)?.answered).toContain('missing');
+  });
+
   test('routes wait until all the clusters are there', () => {
     const large = 'x'.repeat(maxResponseBytes / 2);
     const wire = new Wire(nothing);

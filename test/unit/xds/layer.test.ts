@@ -3,7 +3,7 @@ import { createLayer, noResources } from '../../../src/xds/layer.ts';
 import { diffResources } from '../../../src/xds/layer-diff.ts';
 import { viewVersion } from '../../../src/xds/map-version.ts';
 import { typeUrls } from '../../../src/xds/resources.ts';
-import { viewOf } from '../../../src/xds/subscription.ts';
+import { viewOf } from '../../../src/xds/view.ts';
 import { cluster, endpoints, snapshot } from './support.ts';
 
 const clusters = (...contents: readonly string[]) =>

@@ -16,7 +16,7 @@ import type { DeltaHooks } from '../../../src/xds/proxy-status.ts';
 import { type EncodedResource, type Snapshot, typeUrls } from '../../../src/xds/resources.ts';
 import { DeltaClient, type DeltaClientOptions } from '../../support/delta-client.ts';
 
-export const encoder = new ResourceEncoder();
+const encoder = new ResourceEncoder();
 
 /** Each with one word of content, to be found again in its bytes. Clusters find their endpoints by their own name. */
 export const cluster = (name: string, content = ''): EncodedResource =>

@@ -4,10 +4,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Check, unless, type Verdict, verdict } from '../check.ts';
 import { policyFile, type RunningMesh, serviceNamed } from '../running-mesh.ts';
-import { TlsClient } from '../tls-client.ts';
 import { waitFor } from '../wait.ts';
 import { type Call, callService } from '../workload-client.ts';
-import { allowProbe } from './policy-edit.ts';
+import { allowAndSee, type SeenEdit } from './probe-edit.ts';
 
 const ok = 200;
 const forbidden = 403;
@@ -26,7 +25,7 @@ export interface BadManifestObservation {
   readonly errors: readonly string[];
   readonly whileBroken: { readonly allowed: number; readonly denied: number };
   /** A caller's answers before and after an edit of the repaired file. */
-  readonly edit: { readonly before: number; readonly after: number };
+  readonly edit: SeenEdit;
 }
 
 export const badManifest: Check = {
@@ -44,7 +43,6 @@ export function breakManifest(text: string): { readonly text: string; readonly l
 async function observe(mesh: RunningMesh): Promise<BadManifestObservation> {
   const { controlPlane, editor, signal } = mesh;
   const file = policyFile(target);
-  const client = await TlsClient.open(await mesh.probe.client(serviceNamed(mesh, target)));
   try {
     const { text, line } = breakManifest(await editor.read(file));
     const logged = (await controlPlane.log()).length;
@@ -57,15 +55,8 @@ async function observe(mesh: RunningMesh): Promise<BadManifestObservation> {
     await sleep(settleMs, undefined, { signal });
     const whileBroken = { allowed: await status(mesh, allowed), denied: await status(mesh, denied) };
     await editor.restore(file);
-    const before = await client.request('POST', allowed.path);
-    await allowProbe(mesh, file);
-    const after = await waitFor({ what: 'the edit to take effect', timeoutMs, signal }, async () => {
-      const seen = await client.request('POST', allowed.path);
-      return seen === before ? undefined : seen;
-    }).catch(() => before);
-    return { file, line, errors, whileBroken, edit: { before, after } };
+    return { file, line, errors, whileBroken, edit: await allowAndSee(mesh, target, allowed.path) };
   } finally {
-    client.close();
     await editor.restore(file).catch(() => {});
   }
 }

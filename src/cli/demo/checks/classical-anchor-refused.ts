@@ -22,7 +22,7 @@ export const classicalAnchorRefused: Check = {
   },
 };
 
-export function anchorKeyTypes(pem: string): readonly string[] {
+function anchorKeyTypes(pem: string): readonly string[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   return blocks.map((block) => new X509Certificate(block).publicKey.asymmetricKeyType ?? 'unknown');
 }

@@ -5,6 +5,7 @@ import { type Check, unless, type Verdict, verdict } from '../check.ts';
 import { policyFile, type RunningMesh, serviceNamed } from '../running-mesh.ts';
 import { TlsClient } from '../tls-client.ts';
 import { waitFor } from '../wait.ts';
+import { allowProbe } from './probe-edit.ts';
 
 const ok = 200;
 const forbidden = 403;
@@ -43,13 +44,6 @@ async function observe(mesh: RunningMesh): Promise<PolicyEditObservation> {
     client.close();
     await mesh.editor.restore(file).catch(() => {});
   }
-}
-
-/** Adds the probe to the callers of the first rule. Resolves to the moment of the change. */
-export function allowProbe(mesh: RunningMesh, file: string): Promise<number> {
-  return mesh.editor.change(file, 'QuantumSecurityPolicy', (policy) => {
-    policy.addIn(['spec', 'authorization', 0, 'from', 0, 'principals'], mesh.probe.spiffeId);
-  });
 }
 
 async function changed(mesh: RunningMesh, client: TlsClient, wanted: number): Promise<number> {

@@ -2,11 +2,10 @@
 // from the certificate, not the one that the caller claims in a header.
 
 import { type Check, unless, type Verdict, verdict } from '../check.ts';
-import { policyFile, type RunningMesh, serviceNamed } from '../running-mesh.ts';
-import { type Attempt, attempt, TlsClient } from '../tls-client.ts';
-import { waitFor } from '../wait.ts';
+import { type RunningMesh, serviceNamed } from '../running-mesh.ts';
+import { type Attempt, attempt } from '../tls-client.ts';
 import { callService } from '../workload-client.ts';
-import { allowProbe } from './policy-edit.ts';
+import { whileAllowed } from './probe-edit.ts';
 
 const keyType = 'ml-dsa-65';
 
@@ -57,26 +56,16 @@ async function throughProxy(mesh: RunningMesh): Promise<HeardCaller> {
 }
 
 /** A member of the mesh that lies to the other side's proxy, once the policy lets it in. */
-async function directly(mesh: RunningMesh): Promise<HeardCaller> {
-  const file = policyFile(target);
-  const client = await TlsClient.open(await mesh.probe.client(serviceNamed(mesh, target)));
-  try {
-    await allowProbe(mesh, file);
-    const wait = { what: 'the probe to be let in', timeoutMs: 5000, signal: mesh.signal };
-    const { body } = await waitFor(wait, async () => {
-      const answer = await client.exchange(request.method, request.path, claim(mesh));
-      return answer.status === 200 ? answer : undefined;
-    });
+function directly(mesh: RunningMesh): Promise<HeardCaller> {
+  return whileAllowed(mesh, target, request.path, async (client) => {
+    const { body } = await client.exchange(request.method, request.path, claim(mesh));
     return { expected: mesh.probe.spiffeId, heard: heardCallers(body) };
-  } finally {
-    client.close();
-    await mesh.editor.restore(file);
-  }
+  });
 }
 
 function heardCallers(body: string): readonly string[] {
-  const { callers = [] } = JSON.parse(body) as { callers?: readonly string[] };
-  return callers;
+  const { callers } = JSON.parse(body) as { callers?: readonly string[] };
+  return callers ?? [];
 }
 
 export function judge({ shown, callers }: IdentityObservation): Verdict {

@@ -105,7 +105,7 @@ export class Live {
 }
 
 /** Where the policies are, and something to try. */
-export function introduction(mesh: Pick<RunningMesh, 'services' | 'envoy' | 'manifests'>): readonly string[] {
+function introduction(mesh: Pick<RunningMesh, 'services' | 'envoy' | 'manifests'>): readonly string[] {
   const policies = join(mesh.manifests, 'policies');
   const file = join(policies, 'ai-engine.yaml');
   return [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeEnd } from '../../../../src/cli/demo/process-end.ts';
+import { describeEnd, withLog } from '../../../../src/cli/demo/process-end.ts';
 
 const ended = { code: 1, signal: undefined, startError: undefined };
 
@@ -32,6 +32,18 @@ test('a signal, and a program that could not be started', () => {
     '',
   );
   expect(absent.message).toBe('envoy gateway could not be started (ENOENT)');
+});
+
+test('of our own logs, what was wrong in words', () => {
+  const log = [
+    '{"level":30,"time":"…","msg":"the control plane serves"}',
+    '{"level":50,"time":"…","msg":"policies/a.yaml:3:1: error: not valid YAML"}',
+    '{"level":40,"time":"…","reason":"read ECONNRESET","msg":"no connection"}',
+    '{"level":40,"time":"…","ms',
+  ].join('\n');
+  expect(withLog('it does not start', log).message).toBe(
+    'it does not start; the end of its log:\n    policies/a.yaml:3:1: error: not valid YAML\n    no connection: read ECONNRESET\n    {"level":40,"time":"…","ms',
+  );
 });
 
 test('an endless line is cut', () => {

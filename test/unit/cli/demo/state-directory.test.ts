@@ -35,6 +35,8 @@ test('keeps its files, but not what makes sense only while it runs', async () =>
   expect((await readdir(scratch)).sort()).toEqual(['.trellis-demo', 'control-plane', 'logs']);
   const again = await openStateDirectory(scratch);
   expect(again.networks).toEqual(networks);
+  // A run's logs are there until the next one.
+  expect(await readdir(again.logs)).toEqual([]);
 });
 
 test('without a wish it is temporary and leaves nothing', async () => {

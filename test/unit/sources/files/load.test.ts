@@ -17,7 +17,7 @@ function laterClocks() {
   };
 }
 
-const timing = { settleMs: 50, emptySettleMs: 1_000 };
+const timing = { settleMs: 50 };
 
 describe('DirectoryReader', () => {
   test('yields a snapshot, then nothing until something changes', async () => {
@@ -96,38 +96,47 @@ describe('DirectoryReader', () => {
     expect(await reader.look()).toMatchObject({ kind: 'unchanged' });
   });
 
-  test('emptied, filled and emptied again, it starts to wait anew', async () => {
+  test('counts how long the directory has been quiet from what it saw, whatever the file times say', async () => {
     const directory = await temporaryDirectory();
     const file = join(directory, 'a.yaml');
-    const clocks = laterClocks();
-    const reader = new DirectoryReader(directory, clocks, timing);
+    let monotonic = 0;
+    const reader = new DirectoryReader(
+      directory,
+      { now: () => Date.now() + 3_600_000, monotonic: () => monotonic },
+      timing,
+    );
     await writeFile(file, podYaml('a'));
-    await reader.look();
+    expect(await reader.look()).toMatchObject({ kind: 'snapshot', quietMs: 0 });
+    monotonic += 900;
+    expect(await reader.look()).toMatchObject({ kind: 'unchanged', quietMs: 900 });
     await unlink(file);
-    expect(await reader.look()).toMatchObject({ kind: 'unsettled' });
-    clocks.pass(900);
-    await writeFile(file, podYaml('a'));
-    await reader.look();
-    await unlink(file);
-    clocks.pass(900);
-    expect(await reader.look()).toMatchObject({ kind: 'unsettled' });
-    clocks.pass(1_000);
-    expect(await reader.look()).toMatchObject({ kind: 'snapshot', snapshot: { fileCount: 0 } });
-  });
-
-  test('emptied, away and back again, it starts to wait anew', async () => {
-    const directory = await temporaryDirectory();
-    const clocks = laterClocks();
-    const reader = new DirectoryReader(directory, clocks, timing);
-    await writeFile(join(directory, 'a.yaml'), podYaml('a'));
-    await reader.look();
-    await unlink(join(directory, 'a.yaml'));
-    await reader.look();
+    monotonic += 900;
+    expect(await reader.look()).toMatchObject({ kind: 'snapshot', quietMs: 0, snapshot: { fileCount: 0 } });
+    // What is no manifest is a sign of life too.
+    await writeFile(join(directory, 'README.md'), '');
+    monotonic += 900;
+    expect(await reader.look()).toMatchObject({ kind: 'unchanged', quietMs: 0 });
+    monotonic += 400;
+    expect(await reader.look()).toMatchObject({ kind: 'unchanged', quietMs: 400 });
     await rename(directory, `${directory}.away`);
-    clocks.pass(1_000);
     expect(await reader.look()).toMatchObject({ kind: 'failed' });
     await rename(`${directory}.away`, directory);
-    expect(await reader.look()).toMatchObject({ kind: 'unsettled', waitMs: 1_000 });
+    monotonic += 900;
+    expect(await reader.look()).toMatchObject({ quietMs: 0 });
+  });
+
+  test.each([
+    ['paths: [/a]\n', false],
+    ['{"a": [1]}', false],
+    ['a: [1]', false],
+    ['port: 80', true],
+    ['a: |\n  text\n  more', true],
+  ])('tells a file that ends in the middle of a line: %j', async (text, isCut) => {
+    const directory = await temporaryDirectory();
+    const file = join(directory, 'a.yaml');
+    await writeFile(file, text);
+    const look = await new DirectoryReader(directory, laterClocks(), timing).look();
+    expect(look).toMatchObject({ snapshot: { cutShort: new Set(isCut ? [file] : []) } });
   });
 
   test('a directory that is away is a failure', async () => {

@@ -89,7 +89,7 @@ describe('a change takes effect', () => {
   test('however little time lies between a new directory and the file in it', async () => {
     const directory = await temporaryDirectory();
     // Without any delay, looks fall before, between and after the two.
-    const mesh = await watched(directory, { ...eventsOnly, settleMs: 0, debounceMs: 0 });
+    const mesh = await watched(directory, { ...eventsOnly, settleMs: 0, debounceMs: 0, lossSettleMs: 0 });
     for (let round = 0; round < 40; round++) {
       await mkdir(join(directory, `d${round}`));
       await new Promise((resolve) => setTimeout(resolve, round % 4));
@@ -104,7 +104,7 @@ describe('a change takes effect', () => {
     for (let index = 0; index < 400; index++)
       await writeFile(join(directory, `${index}.yaml`), '# nothing\n');
     const [first = ''] = await readdir(directory);
-    const mesh = await watched(directory, { ...eventsOnly, settleMs: 0, debounceMs: 0 });
+    const mesh = await watched(directory, { ...eventsOnly, settleMs: 0, debounceMs: 0, lossSettleMs: 0 });
     for (let round = 0; round < 30; round++) {
       await replaceFile(join(directory, 'a.yaml'), podYaml(`a${round}`));
       await new Promise((resolve) => setTimeout(resolve, round));
@@ -412,13 +412,13 @@ describe('an empty directory', () => {
     const directory = await temporaryDirectory();
     const file = join(directory, 'a.yaml');
     await writeFile(file, podYaml('a'));
-    const patient = await watched(directory, { pollMs: 5, emptySettleMs: 3_600_000, unstableMs: 7_200_000 });
-    const quick = await watched(directory, { pollMs: 5, emptySettleMs: 100 });
+    const patient = await watched(directory, { pollMs: 5, lossSettleMs: 3_600_000, unstableMs: 7_200_000 });
+    const quick = await watched(directory, { pollMs: 5, lossSettleMs: 100 });
     await unlink(file);
     await until(() => quick.current()?.workloads.size === 0);
     expect(quick.problems().map(({ code }) => code)).toEqual(['EmptyDirectory']);
-    await writeFile(file, podYaml('b'));
-    await until(() => patient.pods().join() === 'b');
+    await writeFile(file, `${podYaml('a')}---\n${podYaml('b')}`);
+    await until(() => patient.pods().join() === 'a,b');
     // All manifests were gone for a while, and yet the mesh never was without them.
     expect(patient.states).toHaveLength(1);
   });

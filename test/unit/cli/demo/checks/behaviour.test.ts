@@ -55,7 +55,6 @@ judged(
     proxies: 8,
     reconnectMs: 500,
     edit: { before: 403, after: 200 },
-    connectionEnd: undefined,
   },
   [
     ['it was not dead', { answeredWhileDead: true }, /not dead/],
@@ -65,7 +64,6 @@ judged(
     ['no proxy', { reconnected: 0, proxies: 0 }, /0 of 0/],
     ['an edit without effect', { edit: { before: 403, after: 403 } }, /403 into 403/],
     ['a call that was allowed before', { edit: { before: 200, after: 403 } }, /200 into 403/],
-    ['a connection that was closed', { connectionEnd: 'closed' }, /open connection ended/],
   ],
 );
 
