@@ -3,6 +3,8 @@
 
 import type { ClientHttp2Session } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { meshTls } from '../crypto/algorithms.ts';
+import { generateSigningKey } from '../crypto/keys.ts';
 import type { Certificate } from '../crypto/x509/certificate.ts';
 import type { Method } from '../grpc/call.ts';
 import { GrpcError, status } from '../grpc/status.ts';
@@ -124,11 +126,13 @@ class Agent {
   /** Tries until the control plane answers; undefined when the agent is stopped first. */
   async #join(): Promise<Joined | undefined> {
     const { joinToken, trustDomain, signal, random, log, report, controlPlane } = this.#options;
+    // One key for all attempts: if an answer is lost, the token is good for no other.
+    const key = generateSigningKey(meshTls.signature);
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         const session = await this.#connect();
         try {
-          return await join(session, joinToken, trustDomain);
+          return await join(session, joinToken, trustDomain, key);
         } finally {
           session.close();
         }

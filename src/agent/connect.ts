@@ -61,7 +61,11 @@ function openTls(options: ConnectOptions): Promise<TLSSocket> {
     const fail = (error: unknown): void => {
       clearTimeout(timer);
       socket.destroy();
-      reject(error instanceof AgentError ? error : unreachable(address, error));
+      // What OpenSSL has against the certificate; anything else that goes wrong is nobody's identity.
+      const reason = socket.authorizationError;
+      if (error instanceof AgentError) reject(error);
+      else if (reason) reject(notControlPlane(options, String(reason), error));
+      else reject(unreachable(address, error));
     };
     const timer = setTimeout(
       () => fail(new Error(`no answer within ${connectTimeoutMs} ms`)),
@@ -82,14 +86,22 @@ function openTls(options: ConnectOptions): Promise<TLSSocket> {
   });
 }
 
-function checkControlPlane(socket: TLSSocket, { address, anchors, trustDomain, now }: ConnectOptions): void {
+function notControlPlane(
+  { address, trustDomain }: ConnectOptions,
+  reason: string,
+  cause?: unknown,
+): AgentError {
+  return new AgentError(
+    'ERR_AGENT_CONTROL_PLANE_IDENTITY',
+    `${hostAndPort(address)} is not the control plane of ${trustDomain}: ${reason}. Check the address, and that the trust anchor file is this mesh's`,
+    { cause },
+  );
+}
+
+function checkControlPlane(socket: TLSSocket, options: ConnectOptions): void {
+  const { anchors, trustDomain, now } = options;
   const expected = controlPlaneSpiffeId(trustDomain);
-  const refuse = (reason: string, cause?: unknown): AgentError =>
-    new AgentError(
-      'ERR_AGENT_CONTROL_PLANE_IDENTITY',
-      `${hostAndPort(address)} is not the control plane of ${trustDomain}: ${reason}. Check the address, and that the trust anchor file is this mesh's`,
-      { cause },
-    );
+  const refuse = (reason: string, cause?: unknown) => notControlPlane(options, reason, cause);
   const group = negotiatedGroup(socket);
   if (group !== keyExchangeGroups[meshTls.group].tlsName)
     throw refuse(`it negotiated ${group ?? 'no known group'}`);

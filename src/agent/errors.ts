@@ -4,6 +4,8 @@ export type AgentErrorCode =
   | 'ERR_AGENT_JOIN_REFUSED'
   | 'ERR_AGENT_CONTROL_PLANE'
   | 'ERR_AGENT_CONTROL_PLANE_IDENTITY'
+  /** It answered with something incomplete or wrong. */
+  | 'ERR_AGENT_ANSWER'
   | 'ERR_AGENT_SOCKET_PATH'
   | 'ERR_AGENT_SOCKET_IN_USE';
 

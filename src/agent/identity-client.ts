@@ -10,9 +10,11 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { meshTls } from '../crypto/algorithms.ts';
+import { CryptoError } from '../crypto/errors.ts';
 import { generateSigningKey, type SigningKey } from '../crypto/keys.ts';
 import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts';
 import { createCsr } from '../crypto/x509/csr.ts';
+import { svidId } from '../crypto/x509/svid.ts';
 import { checkAnchors } from '../crypto/x509/trust-anchors.ts';
 import {
   JoinRequestSchema,
@@ -50,15 +52,23 @@ export interface WorkloadName {
   readonly name: string;
 }
 
-/** Exchanges a join token for the agent's own identity. */
-export async function join(session: ClientHttp2Session, token: string, trustDomain: string): Promise<Joined> {
-  const key = generateSigningKey(meshTls.signature);
+/**
+ * Exchanges a join token for the agent's own identity. Whoever tries again because the answer was lost must use the same key:
+ * the token is bound to it by then.
+ * @throws GrpcError, AgentError ERR_AGENT_ANSWER
+ */
+export async function join(
+  session: ClientHttp2Session,
+  token: string,
+  trustDomain: string,
+  key: SigningKey = generateSigningKey(meshTls.signature),
+): Promise<Joined> {
   const response = await call(session, 'Join', JoinRequestSchema, JoinResponseSchema, {
     token,
     csr: createCsr(key),
   });
   const workload = response.workload;
-  if (workload === undefined) throw incomplete('a workload');
+  if (workload === undefined) throw unusable('it lacks a workload');
   return {
     svid: held(key, response, trustDomain),
     workload: { namespace: workload.namespace, name: workload.name },
@@ -101,10 +111,14 @@ async function call<Request extends DescMessage, Response extends DescMessage>(
 ): Promise<MessageShape<Response>> {
   const bytes = toBinary(requestSchema, create(requestSchema, request));
   const response = await unaryCall(session, `${service}/${method}`, bytes, { timeoutMs: callTimeoutMs });
-  return fromBinary(responseSchema, response);
+  try {
+    return fromBinary(responseSchema, response);
+  } catch (error) {
+    throw unusable(`it is not a ${responseSchema.typeName}`, error);
+  }
 }
 
-/** Takes from a response only what holds together: a leaf for our own key, and a bundle fit for the mesh. */
+/** Takes from a response only what holds together: a leaf for our own key and its identity, and a bundle fit for the mesh. */
 function held(
   key: SigningKey,
   response: { readonly svid?: X509Svid | undefined; readonly trustBundle?: TrustBundle | undefined },
@@ -112,22 +126,30 @@ function held(
 ): HeldSvid {
   const { svid, trustBundle } = response;
   const [first] = svid?.certificates ?? [];
-  if (svid === undefined || first === undefined) throw incomplete('an SVID');
-  if (trustBundle === undefined) throw incomplete('a trust bundle');
-  const leaf = parseCertificate(first);
-  if (!leaf.publicKey.equals(key.publicKey)) throw incomplete('a certificate for the key of the request');
-  return {
-    key,
-    certificates: svid.certificates,
-    spiffeId: svid.spiffeId,
-    leaf,
-    anchors: checkAnchors(trustBundle.x509Authorities.map(parseCertificate), trustDomain),
-  };
+  if (svid === undefined || first === undefined) throw unusable('it lacks an SVID');
+  if (trustBundle === undefined) throw unusable('it lacks a trust bundle');
+  try {
+    const leaf = parseCertificate(first);
+    if (!leaf.publicKey.equals(key.publicKey)) throw unusable('its certificate is for another key');
+    const id = svidId(leaf);
+    if (id.uri !== svid.spiffeId || id.trustDomain !== trustDomain)
+      throw unusable('its certificate is for another identity');
+    return {
+      key,
+      certificates: svid.certificates,
+      spiffeId: svid.spiffeId,
+      leaf,
+      anchors: checkAnchors(trustBundle.x509Authorities.map(parseCertificate), trustDomain),
+    };
+  } catch (error) {
+    throw error instanceof CryptoError ? unusable(error.message, error) : error;
+  }
 }
 
-function incomplete(missing: string): AgentError {
+function unusable(reason: string, cause?: unknown): AgentError {
   return new AgentError(
-    'ERR_AGENT_CONTROL_PLANE',
-    `the control plane's answer lacks ${missing}: is it a Trellis of another version?`,
+    'ERR_AGENT_ANSWER',
+    `the answer of the control plane cannot be used: ${reason}. Is it a Trellis of another version?`,
+    { cause },
   );
 }

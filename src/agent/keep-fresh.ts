@@ -1,7 +1,7 @@
 // Keeps one SVID fresh: obtains it, waits until it is time, obtains the next.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { nextRenewal, nextRetry } from '../identity/renewal.ts';
+import { setTimeout as setTimer } from 'node:timers/promises';
+import { minRenewalIntervalMs, nextRenewal, nextRetry } from '../identity/renewal.ts';
 import { backoffMs } from './backoff.ts';
 import type { HeldSvid } from './identity-client.ts';
 
@@ -15,16 +15,22 @@ export interface KeepFreshOptions {
   readonly now: () => Date;
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** Resolves after `ms`, or when the agent stops. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+async function realSleep(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimer(ms, undefined, { signal }).catch(() => {});
 }
 
 /** Runs until the agent stops. A failure is reported and tried again: the SVID in use stays until there is a better one. */
 export async function keepFresh(options: KeepFreshOptions): Promise<void> {
-  const { signal, now, random } = options;
+  const { signal, now, random, sleep = realSleep } = options;
   let current = options.initial;
   let failures = 0;
   while (!signal.aborted) {
     const wait = waitMs(current, failures, now(), random);
-    await sleep(wait, undefined, { signal }).catch(() => {});
+    await sleep(wait, signal);
     if (signal.aborted) return;
     try {
       const next = await options.obtain();
@@ -46,5 +52,6 @@ function waitMs(current: HeldSvid | undefined, failures: number, now: Date, rand
     failures === 0
       ? nextRenewal({ issuedAt: now, notAfter, random })
       : nextRetry({ now, notAfter, failures, random });
-  return next.getTime() - now.getTime();
+  const wait = next.getTime() - now.getTime();
+  return failures === 0 ? Math.max(wait, minRenewalIntervalMs) : wait;
 }

@@ -41,19 +41,23 @@ export async function serveSocket(
 }
 
 async function listen(server: Http2Server, path: string): Promise<void> {
-  // The mode must be right from the first moment, not after a chmod.
+  // The mode must be right from the first moment, not after a chmod. Node binds the socket before `listen` returns, and
+  // nothing else in this process creates a file meanwhile.
   const umask = process.umask(0o777 & ~socketMode);
   try {
     server.listen(path);
-    await once(server, 'listening');
-  } catch (error) {
-    throw new AgentError('ERR_AGENT_SOCKET_PATH', `cannot listen on ${path}: ${message(error)}`, {
-      cause: error,
-    });
   } finally {
     process.umask(umask);
   }
-  await chmod(path, socketMode);
+  try {
+    await once(server, 'listening');
+    await chmod(path, socketMode);
+  } catch (error) {
+    server.close();
+    throw new AgentError('ERR_AGENT_SOCKET_PATH', `cannot listen on ${path}: ${message(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** A socket file that nobody answers on is what an agent that was killed left behind. */
@@ -72,6 +76,7 @@ async function removeStale(path: string): Promise<void> {
   await unlink(path);
 }
 
+/** Only a refusal says that nobody listens: a process that is too busy to answer does not give its place away. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -79,7 +84,7 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
   });
 }
 

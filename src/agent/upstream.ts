@@ -59,12 +59,13 @@ export class Upstream {
 
   /** Opens a connection with the agent's present credentials and retires the one in use. */
   async replace(): Promise<void> {
-    const old = this.#session;
     const session = await this.#options.connect();
     if (this.#options.signal.aborted) {
       session.destroy();
       return;
     }
+    // Only now: the one in use may have been lost and reopened meanwhile.
+    const old = this.#session;
     this.#adopt(session);
     if (old === undefined) return;
     const cut = setTimeout(() => old.destroy(), retireMs);
@@ -91,6 +92,8 @@ export class Upstream {
   }
 
   #adopt(session: ClientHttp2Session): void {
+    // Its `close` would never be heard.
+    if (session.destroyed) throw new Error('the connection was closed as soon as it was open');
     this.#session = session;
     session.once('close', () => this.#lost(session));
     this.#options.hooks.onUp();

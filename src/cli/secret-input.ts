@@ -2,23 +2,37 @@
 
 import { open } from 'node:fs/promises';
 import { stdin } from 'node:process';
-import { text } from 'node:stream/consumers';
 import { CliError } from './errors.ts';
 
 const maxSecretBytes = 4096;
 const othersMask = 0o077;
 
-/** The first line of the file, or of standard input for `-`. @throws CliError */
+/** The content of the file, or of standard input for `-`, without the white space around it. @throws CliError */
 export async function readSecret(file: string): Promise<string> {
-  const content = file === '-' ? await text(stdin) : await readSecretFile(file);
-  const secret = content.trim();
-  if (secret === '' || content.length > maxSecretBytes) {
-    throw new CliError(
-      'ERR_CONFIGURATION',
-      `${file === '-' ? 'standard input' : file} does not hold a secret`,
-    );
+  const isStdin = file === '-';
+  const secret = (isStdin ? await readStdin() : await readSecretFile(file)).trim();
+  if (secret === '') {
+    throw new CliError('ERR_CONFIGURATION', `${isStdin ? 'standard input' : file} is empty`, {
+      hint: 'it must hold the secret, on one line',
+    });
   }
   return secret;
+}
+
+/** No more of it than a secret can have: it may have no end. */
+async function readStdin(): Promise<string> {
+  let content = Buffer.alloc(0);
+  for await (const chunk of stdin) {
+    content = Buffer.concat([content, chunk as Buffer]);
+    if (content.length > maxSecretBytes) throw tooLong('standard input');
+  }
+  return content.toString('utf8');
+}
+
+function tooLong(where: string): CliError {
+  return new CliError('ERR_CONFIGURATION', `${where} is too long to hold a secret`, {
+    hint: 'give the file that holds the secret and nothing else',
+  });
 }
 
 async function readSecretFile(path: string): Promise<string> {
@@ -30,8 +44,7 @@ async function readSecretFile(path: string): Promise<string> {
         hint: `run chmod 600 ${path}`,
       });
     }
-    if (size > maxSecretBytes)
-      throw new CliError('ERR_CONFIGURATION', `${path} is too long to hold a secret`);
+    if (size > maxSecretBytes) throw tooLong(path);
     return await handle.readFile('utf8');
   } finally {
     await handle.close();

@@ -5,10 +5,11 @@ import { GrpcError, status } from '../grpc/status.ts';
 import type { NamespacedName } from '../model/mesh.ts';
 import { adsPath, workloadHeader } from '../xds/agreed-names.ts';
 import type { DeltaHooks } from '../xds/proxy-status.ts';
-import type { SnapshotSource } from '../xds/resources.ts';
+import { type SnapshotSource, type TypeUrl, typeUrls } from '../xds/resources.ts';
 import { serveDelta } from '../xds/server.ts';
-import { authorizedWorkload, type WorkloadAuthorization } from './identity-service.ts';
 import type { AgentPeer } from './peer.ts';
+import { StreamLease } from './stream-lease.ts';
+import type { WorkloadAuthorization } from './workload-authorization.ts';
 
 export interface AdsOptions extends WorkloadAuthorization {
   /** @throws GrpcError UNAUTHENTICATED */
@@ -17,21 +18,72 @@ export interface AdsOptions extends WorkloadAuthorization {
   readonly hooks: (workload: NamespacedName) => DeltaHooks;
   /** Called with +1 and -1 as streams come and go. */
   readonly onStreams: (change: 1 | -1) => void;
+  readonly now: () => Date;
+  /** How often it is asked whether a stream may go on. */
+  readonly recheckMs?: number;
 }
 
+/** One proxy has one; the others are of one that reconnects before the end of the old ones was noticed. */
+export const maxStreamsPerWorkload = 4;
+
+/** Secrets come from the agent, which alone has the keys. */
+const served: ReadonlySet<TypeUrl> = new Set([
+  typeUrls.listener,
+  typeUrls.route,
+  typeUrls.cluster,
+  typeUrls.endpoint,
+]);
+
 export function adsService(options: AdsOptions): [string, Method] {
+  const open = new StreamCount();
   const handle = async (call: StreamCall): Promise<void> => {
     const { agentId } = options.agentOf(call);
     const name = workloadName(call);
-    await authorizedWorkload(options, agentId, name);
-    options.onStreams(1);
+    const leave = open.enter(`${agentId} ${name}`);
     try {
-      await serveDelta(call, options.source(name), options.hooks(name));
+      const lease = await StreamLease.take({
+        ...options,
+        agentId,
+        name,
+        peerOf: () => options.agentOf(call),
+      });
+      options.onStreams(1);
+      try {
+        const serving = serveDelta(call, lease.guard(options.source(name)), options.hooks(name), { served });
+        // Whichever ends first; what the other one throws then was caused by it.
+        serving.catch(() => {});
+        await Promise.race([serving, lease.ended]);
+      } finally {
+        lease.release();
+        options.onStreams(-1);
+      }
     } finally {
-      options.onStreams(-1);
+      leave();
     }
   };
   return [adsPath, { kind: 'stream', endless: true, handle }];
+}
+
+/** Open streams by whom they are for. */
+class StreamCount {
+  readonly #open = new Map<string, number>();
+
+  /** Returns the way out. @throws GrpcError RESOURCE_EXHAUSTED */
+  enter(whom: string): () => void {
+    const count = this.#open.get(whom) ?? 0;
+    if (count >= maxStreamsPerWorkload) {
+      throw new GrpcError(
+        status.resourceExhausted,
+        `there are ${maxStreamsPerWorkload} streams for this workload already`,
+      );
+    }
+    this.#open.set(whom, count + 1);
+    return () => {
+      const left = (this.#open.get(whom) ?? 1) - 1;
+      if (left === 0) this.#open.delete(whom);
+      else this.#open.set(whom, left);
+    };
+  }
 }
 
 function workloadName(call: Call): NamespacedName {

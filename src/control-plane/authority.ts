@@ -2,11 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { openAgentRegistry } from '../identity/agent-registry.ts';
+import { openAgentRegistry, type PodBinding } from '../identity/agent-registry.ts';
 import { type TrustBundle, trustBundleToPem } from '../identity/bundle.ts';
 import { caExpiryWarning } from '../identity/ca.ts';
 import { openCaDirectory } from '../identity/ca-directory.ts';
-import { createSvidIssuer, type IssuedSvid } from '../identity/issuer.ts';
+import { createSvidIssuer, type IssuedSvid, requestedKey } from '../identity/issuer.ts';
 import { type Redeemed, redeemJoinToken } from '../identity/join-tokens.ts';
 import {
   ensurePrivateDirectory,
@@ -32,10 +32,14 @@ export interface Authority {
   readonly notAfter: Date;
   /** @throws IdentityError, CryptoError: see SvidIssuer */
   issue(spiffeId: string, csr: Uint8Array): IssuedSvid;
-  /** Uses a join token up. @throws IdentityError ERR_JOIN_TOKEN_… */
-  redeem(token: string): Promise<Redeemed>;
+  /** The key of a request, if there may be an SVID for it. @throws IdentityError, CryptoError: see SvidIssuer */
+  requestedKey(csr: Uint8Array): Buffer;
+  /** Uses a join token up, for an agent with this key. @throws IdentityError ERR_JOIN_TOKEN_… */
+  redeem(token: string, publicKey: Uint8Array): Promise<Redeemed>;
   /** The workload an agent was admitted for; undefined when it is not admitted. */
   workloadOf(agentId: string): Promise<NamespacedName | undefined>;
+  /** Binds an agent to a pod unless it is bound already; the pod it is bound to then. */
+  bindToPod(agentId: string, pod: PodBinding): Promise<PodBinding>;
 }
 
 /** @throws IdentityError */
@@ -57,7 +61,9 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     trustAnchorFile,
     notAfter,
     issue: (spiffeId, csr) => issuer.issueX509Svid({ spiffeId, csr, now: now() }),
-    redeem: (token) => redeemJoinToken({ dir: stateDirectory, token, now: now() }),
+    requestedKey,
+    redeem: (token, publicKey) => redeemJoinToken({ dir: stateDirectory, token, publicKey, now: now() }),
     workloadOf: (agentId) => registry.workloadOf(agentId),
+    bindToPod: (agentId, pod) => registry.bindToPod(agentId, pod),
   };
 }

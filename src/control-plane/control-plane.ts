@@ -4,12 +4,12 @@ import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { Call, Method } from '../grpc/call.ts';
 import { grpcLimits, http2ServerOptions } from '../grpc/limits.ts';
 import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
+import type { PodBinding } from '../identity/agent-registry.ts';
 import { meshTlsOptions } from '../identity/mesh-tls.ts';
 import { shortestUse } from '../identity/renewal.ts';
-import type { MeshState, NamespacedName } from '../model/mesh.ts';
-import type { ManifestSource } from '../sources/files/watch.ts';
+import type { MeshState } from '../model/mesh.ts';
 import { componentLogger } from '../telemetry/logger.ts';
-import { type SnapshotSource, typeUrls } from '../xds/resources.ts';
+import { typeUrls } from '../xds/resources.ts';
 import { MeshSnapshots } from '../xds/snapshots.ts';
 import { adsService } from './ads-service.ts';
 import { type Authority, openAuthority } from './authority.ts';
@@ -17,8 +17,10 @@ import { identityService } from './identity-service.ts';
 import { type ListenAddress, listen } from './listen.ts';
 import { type MeshSourceOptions, watchMesh } from './mesh-source.ts';
 import { PeerAuthenticator } from './peer.ts';
+import { PublishedMesh } from './published-mesh.ts';
 import { PushDelay } from './push-delay.ts';
 import { issueServerIdentity, renewServerIdentity } from './server-identity.ts';
+import { guardStrangers } from './strangers.ts';
 
 export interface ControlPlaneOptions extends MeshSourceOptions {
   /** Holds the CA, the join tokens and the admitted agents; created when it is not there. */
@@ -73,12 +75,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   options.metrics.caExpiry.set({ certificate: 'root' }, authority.notAfter.getTime() / 1000);
   readiness.ready('ca');
   const source = await watchMesh(options);
-  const snapshots = new MeshSnapshots(
-    source.current() ?? emptyMesh(options.trustDomain, options.rootNamespace),
-    { trustDomain: options.trustDomain, maxConnectionAgeMs: shortestUse(options.svidLifetimeMs) },
-  );
+  const empty = emptyMesh(options.trustDomain, options.rootNamespace);
+  const snapshots = new MeshSnapshots(empty, {
+    trustDomain: options.trustDomain,
+    maxConnectionAgeMs: shortestUse(options.svidLifetimeMs),
+  });
+  const mesh = new PublishedMesh({ snapshots, empty, readiness, log: componentLogger(log, 'xds') });
   const pushDelay = new PushDelay(() => performance.now());
-  source.onChange((state) => pushDelay.during(() => snapshots.update(state)));
+  source.onChange((state) => pushDelay.during(() => mesh.publish(state)));
+  const first = source.current();
+  if (first !== undefined) mesh.publish(first);
 
   const initial = issueServerIdentity(authority);
   const server = createSecureServer({
@@ -88,42 +94,46 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     // An agent that joins has no certificate yet; every other call asks for one.
     rejectUnauthorized: false,
   });
-  const methods = controlPlaneMethods(
-    options,
-    authority,
-    source,
-    (workload) => snapshots.source(workload),
-    pushDelay,
-  );
+  const peers = new PeerAuthenticator({ bundle: authority.bundle, now });
+  const methods = controlPlaneMethods(options, authority, peers, mesh, pushDelay);
+  guardStrangers(server, (session) => peers.isAgent(session));
   const grpc = serveGrpc(server, methods, limits, {
     onHandlerError: (error, path) => log.error({ err: error, path }, 'a call failed unexpectedly'),
   });
   const address = await listen(server, options.listen);
-  renewServerIdentity(server, { authority, initial, now, random, signal });
+  renewServerIdentity(server, {
+    authority,
+    initial,
+    now,
+    random,
+    signal,
+    log: componentLogger(log, 'ca'),
+  });
   return { address, trustAnchorFile: authority.trustAnchorFile, close: () => closeServer(server, grpc) };
 }
 
 function controlPlaneMethods(
   options: ControlPlaneOptions,
   authority: Authority,
-  source: ManifestSource,
-  snapshots: (workload: NamespacedName) => SnapshotSource,
+  peers: PeerAuthenticator,
+  mesh: PublishedMesh,
   pushDelay: PushDelay,
 ): ReadonlyMap<string, Method> {
   const { now, metrics } = options;
   const identityLog = componentLogger(options.log, 'identity');
   const xdsLog = componentLogger(options.log, 'xds');
-  const peers = new PeerAuthenticator({ bundle: authority.bundle, now });
   const authorization = {
-    state: () => source.current(),
+    state: () => mesh.current(),
     workloadOf: (agentId: string) => authority.workloadOf(agentId),
+    bindToPod: (agentId: string, pod: PodBinding) => authority.bindToPod(agentId, pod),
     agentOf: (call: Call) => peers.agent(call.session),
   };
   const identity = identityService({
     ...authorization,
     renewingAgentOf: (call) => peers.renewingAgent(call.session),
     bundle: authority.bundle,
-    redeem: (token) => authority.redeem(token),
+    requestedKey: (csr) => authority.requestedKey(csr),
+    redeem: (token, publicKey) => authority.redeem(token, publicKey),
     issue: (spiffeId, csr) => authority.issue(spiffeId, csr),
     onIssued: (result, detail) => {
       metrics.svidIssuance.inc({ result });
@@ -134,7 +144,8 @@ function controlPlaneMethods(
   let streams = 0;
   const ads = adsService({
     ...authorization,
-    source: (workload) => pushDelay.watch(snapshots(workload)),
+    now,
+    source: (workload) => pushDelay.watch(mesh.source(workload)),
     hooks: (workload) => ({
       onNack: ({ typeUrl, names, message }) => {
         const type = typeNames[typeUrl];

@@ -25,24 +25,28 @@ import { IdentityError, type IdentityErrorCode } from '../identity/errors.ts';
 import { agentSpiffeId } from '../identity/ids.ts';
 import type { IssuedSvid } from '../identity/issuer.ts';
 import type { Redeemed } from '../identity/join-tokens.ts';
-import type { MeshState, NamespacedName, Workload } from '../model/mesh.ts';
+import type { NamespacedName } from '../model/mesh.ts';
 import { workloadSpiffeId } from '../model/spiffe.ts';
 import type { AgentPeer } from './peer.ts';
+import { authorizedWorkload, heldWorkload, type WorkloadAuthorization } from './workload-authorization.ts';
 
-export interface IdentityServiceOptions {
+export interface IdentityServiceOptions extends WorkloadAuthorization {
   readonly bundle: TrustBundle;
-  /** The desired state; undefined before the first good one. */
-  readonly state: () => MeshState | undefined;
   /** The agent at the other end of a call. @throws GrpcError UNAUTHENTICATED */
   readonly agentOf: (call: Call) => AgentPeer;
-  readonly redeem: (token: string) => Promise<Redeemed>;
-  /** The workload an agent was admitted for. */
-  readonly workloadOf: (agentId: string) => Promise<NamespacedName | undefined>;
+  /** The same, for an agent that may have come too late to renew its SVID in time. @throws GrpcError UNAUTHENTICATED */
+  readonly renewingAgentOf: (call: Call) => AgentPeer;
+  /** The key of a request, if there may be an SVID for it; see SvidIssuer. */
+  readonly requestedKey: (csr: Uint8Array) => Buffer;
+  /** Admits the agent with this key. @throws IdentityError ERR_JOIN_TOKEN_… */
+  readonly redeem: (token: string, publicKey: Uint8Array) => Promise<Redeemed>;
   readonly issue: (spiffeId: string, csr: Uint8Array) => IssuedSvid;
   readonly onIssued: (result: 'issued' | 'denied' | 'failed', detail: string) => void;
 }
 
 const service = '/trellis.identity.v1.Identity';
+/** The largest request is a CSR for an ML-DSA-87 key, 7.3 KB (see maxCsrBytes), and a token or a name. */
+const maxRequestBytes = 32 * 1024;
 
 export function identityService(options: IdentityServiceOptions): ReadonlyMap<string, Method> {
   const { bundle } = options;
@@ -56,16 +60,26 @@ export function identityService(options: IdentityServiceOptions): ReadonlyMap<st
   };
   return new Map([
     unary(options, 'Join', JoinRequestSchema, JoinResponseSchema, async ({ token, csr }) => {
-      const { agentId, workload } = await redeem(options, token);
+      // First, so that a request that is refused costs no token.
+      const publicKey = asked(() => options.requestedKey(csr));
+      const { agentId, workload } = await redeem(options, token, publicKey);
+      await bindIfRunning(options, agentId, workload);
       const [namespace = '', name = ''] = workload.split('/');
       const svid = issue(agentSpiffeId(bundle.trustDomain, agentId), csr);
       return { svid, trustBundle, workload: { namespace, name } };
     }),
-    unary(options, 'RenewAgent', RenewAgentRequestSchema, RenewAgentResponseSchema, async ({ csr }, call) => {
-      const { agentId } = options.agentOf(call);
-      await heldWorkload(options, agentId);
-      return { svid: issue(agentSpiffeId(bundle.trustDomain, agentId), csr), trustBundle };
-    }),
+    unary(
+      options,
+      'RenewAgent',
+      RenewAgentRequestSchema,
+      RenewAgentResponseSchema,
+      async ({ csr }, call) => {
+        const { agentId } = options.renewingAgentOf(call);
+        await heldWorkload(options, agentId);
+        return { svid: issue(agentSpiffeId(bundle.trustDomain, agentId), csr), trustBundle };
+      },
+      (call) => void options.renewingAgentOf(call),
+    ),
     unary(
       options,
       'MintWorkloadSvid',
@@ -78,53 +92,31 @@ export function identityService(options: IdentityServiceOptions): ReadonlyMap<st
         const id = workloadSpiffeId(bundle.trustDomain, workload.namespace, workload.serviceAccount);
         return { svid: issue(id, csr), trustBundle };
       },
+      (call) => void options.agentOf(call),
     ),
   ]);
 }
 
-/** What a workload must satisfy for one of its agents to act for it, be it for an SVID or for its configuration. */
-export type WorkloadAuthorization = Pick<IdentityServiceOptions, 'state' | 'workloadOf'>;
-
-/**
- * The workload `name`, if this agent holds it and it runs.
- * @throws GrpcError PERMISSION_DENIED (another's workload), FAILED_PRECONDITION (it is not in the manifests, or not meshed)
- */
-export async function authorizedWorkload(
-  options: WorkloadAuthorization,
+/** The pod that runs under the name now is the one the token was created for; one that comes later is at its first use. */
+async function bindIfRunning(
+  { state, bindToPod }: IdentityServiceOptions,
   agentId: string,
   name: NamespacedName,
-): Promise<Workload> {
-  if ((await heldWorkload(options, agentId)) !== name) {
-    throw new GrpcError(status.permissionDenied, `agent ${agentId} does not hold the workload ${name}`);
-  }
-  const workload = options.state()?.workloads.get(name);
-  if (workload === undefined) {
-    throw new GrpcError(
-      status.failedPrecondition,
-      `there is no running pod ${name} in the manifests: add it, or correct the name the token was created for`,
-    );
-  }
-  if (!workload.meshed) {
-    throw new GrpcError(
-      status.failedPrecondition,
-      `the pod ${name} is not part of the mesh: give it a volume with csi.driver csi.trellis.quantum.io`,
-    );
-  }
-  return workload;
-}
-
-async function heldWorkload(options: WorkloadAuthorization, agentId: string): Promise<NamespacedName> {
-  const held = await options.workloadOf(agentId);
-  if (held === undefined)
-    throw new GrpcError(status.permissionDenied, `agent ${agentId} is not admitted any more`);
-  return held;
+): Promise<void> {
+  const pod = state()?.workloads.get(name);
+  if (pod !== undefined) await bindToPod(agentId, pod);
 }
 
 function issueFor(options: IdentityServiceOptions, spiffeId: string, csr: Uint8Array): IssuedSvid {
+  const svid = asked(() => options.issue(spiffeId, csr));
+  options.onIssued('issued', spiffeId);
+  return svid;
+}
+
+/** Does something with a request that may turn out to be wrong. */
+function asked<T>(act: () => T): T {
   try {
-    const svid = options.issue(spiffeId, csr);
-    options.onIssued('issued', spiffeId);
-    return svid;
+    return act();
   } catch (error) {
     // Whatever is wrong with the request is the caller's to know; the rest stays here.
     if (error instanceof CryptoError) throw refusal(status.invalidArgument, error);
@@ -142,9 +134,13 @@ const refusedTokens: ReadonlySet<IdentityErrorCode> = new Set([
   'ERR_JOIN_TOKEN_EXPIRED',
 ]);
 
-async function redeem(options: IdentityServiceOptions, token: string): Promise<Redeemed> {
+async function redeem(
+  options: IdentityServiceOptions,
+  token: string,
+  publicKey: Uint8Array,
+): Promise<Redeemed> {
   try {
-    return await options.redeem(token);
+    return await options.redeem(token, publicKey);
   } catch (error) {
     if (error instanceof IdentityError && refusedTokens.has(error.code))
       throw refusal(status.unauthenticated, error);
@@ -162,6 +158,7 @@ function unary<Request extends DescMessage, Response extends DescMessage>(
   requestSchema: Request,
   responseSchema: Response,
   answer: (request: MessageShape<Request>, call: Call) => Promise<MessageInitShape<Response>>,
+  admit?: (call: Call) => void,
 ): [string, Method] {
   const handle = async (bytes: Uint8Array, call: Call): Promise<Uint8Array> => {
     try {
@@ -175,7 +172,10 @@ function unary<Request extends DescMessage, Response extends DescMessage>(
       throw error;
     }
   };
-  return [`${service}/${method}`, { kind: 'unary', handle }];
+  return [
+    `${service}/${method}`,
+    { kind: 'unary', handle, maxRequestBytes, ...(admit === undefined ? {} : { admit }) },
+  ];
 }
 
 function parse<Request extends DescMessage>(schema: Request, bytes: Uint8Array): MessageShape<Request> {

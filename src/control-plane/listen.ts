@@ -41,7 +41,8 @@ export async function listen(
   } catch (error) {
     const [code, advice] = known[(error as NodeJS.ErrnoException).code ?? ''] ?? [];
     if (code === undefined) throw error;
-    throw new ControlPlaneError(code, `control plane: ${host}:${port} ${advice}`, { cause: error });
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    throw new ControlPlaneError(code, `control plane: ${address} ${advice}`, { cause: error });
   }
   const bound = server.address() as AddressInfo;
   return { host: bound.address, port: bound.port };

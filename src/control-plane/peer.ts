@@ -6,6 +6,7 @@ import { CryptoError } from '../crypto/errors.ts';
 import { GrpcError, status } from '../grpc/status.ts';
 import type { TrustBundle } from '../identity/bundle.ts';
 import { agentIdOf } from '../identity/ids.ts';
+import { agentRenewalGraceMs } from '../identity/lifetimes.ts';
 import { verifyPeer } from '../identity/mesh-tls.ts';
 
 export interface AgentPeer {
@@ -33,25 +34,50 @@ export class PeerAuthenticator {
    * @throws GrpcError UNAUTHENTICATED
    */
   agent(session: ServerHttp2Session): AgentPeer {
-    const known = this.#peers.get(session);
-    const peer = known ?? this.#authenticate(session);
-    if (peer.notAfter < this.#options.now())
+    return this.#agent(session, 0);
+  }
+
+  /**
+   * The same for an agent that renews its own SVID, and for nothing else: that SVID may have ended a while ago, because the
+   * control plane was away.
+   * @throws GrpcError UNAUTHENTICATED
+   */
+  renewingAgent(session: ServerHttp2Session): AgentPeer {
+    return this.#agent(session, agentRenewalGraceMs);
+  }
+
+  /** Whether it is an agent's connection, at this moment. */
+  isAgent(session: ServerHttp2Session): boolean {
+    try {
+      this.agent(session);
+      return true;
+    } catch (error) {
+      if (error instanceof GrpcError) return false;
+      throw error;
+    }
+  }
+
+  #agent(session: ServerHttp2Session, graceMs: number): AgentPeer {
+    // OpenSSL's word first, then ours: both must accept the chain. It tells one error of several, so ours looks for the others.
+    const socket = session.socket as TLSSocket;
+    if (!socket.authorized && !(graceMs > 0 && isExpired(socket)))
+      throw unauthenticated('this call needs the client certificate of an agent');
+    const peer = this.#peers.get(session) ?? this.#authenticate(socket, graceMs);
+    if (this.#options.now().getTime() > peer.notAfter.getTime() + graceMs)
       throw unauthenticated('the certificate of this connection has expired');
     this.#peers.set(session, peer);
     return peer;
   }
 
-  #authenticate(session: ServerHttp2Session): AgentPeer {
+  #authenticate(socket: TLSSocket, graceMs: number): AgentPeer {
     const { bundle, now } = this.#options;
-    const socket = session.socket as TLSSocket;
-    // OpenSSL's word first, then ours: both must accept the chain.
-    if (!socket.authorized) throw unauthenticated('this call needs the client certificate of an agent');
     try {
       const peer = verifyPeer(socket, {
         anchors: bundle.anchors,
         trustDomain: bundle.trustDomain,
         purpose: 'client',
         now: now(),
+        graceMs,
       });
       const agentId = peer === undefined ? undefined : agentIdOf(peer.id.path);
       if (peer === undefined || agentId === undefined)
@@ -61,6 +87,11 @@ export class PeerAuthenticator {
       throw error instanceof CryptoError ? unauthenticated(`${error.code}: ${error.message}`) : error;
     }
   }
+}
+
+function isExpired({ authorizationError }: TLSSocket): boolean {
+  // Node gives OpenSSL's name for it as a string, whatever the types say.
+  return String(authorizationError) === 'CERT_HAS_EXPIRED';
 }
 
 function unauthenticated(message: string): GrpcError {

@@ -6,10 +6,14 @@ import { generateSigningKey } from '../crypto/keys.ts';
 import { createCsr } from '../crypto/x509/csr.ts';
 import { controlPlaneSpiffeId } from '../identity/ids.ts';
 import { meshTlsOptions, type TlsCredentials } from '../identity/mesh-tls.ts';
-import { nextRenewal } from '../identity/renewal.ts';
+import { minRenewalIntervalMs, nextRenewal } from '../identity/renewal.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Authority } from './authority.ts';
 
-interface ServerIdentity extends TlsCredentials {
+/** After a renewal that failed: the CA may be expired, or the clock wrong, until somebody sets it right. */
+const retryMs = 10_000;
+
+export interface ServerIdentity extends TlsCredentials {
   readonly notAfter: Date;
 }
 
@@ -25,20 +29,33 @@ export interface RenewServerOptions {
   readonly now: () => Date;
   readonly random: () => number;
   readonly signal: AbortSignal;
+  readonly log: Logger;
 }
 
 /** Gives the server a fresh certificate in time, for as long as `signal` lets it. Open connections keep theirs. */
-export function renewServerIdentity(server: Http2SecureServer, options: RenewServerOptions): void {
-  const { authority, now, random, signal } = options;
+export function renewServerIdentity(
+  server: Pick<Http2SecureServer, 'setSecureContext'>,
+  options: RenewServerOptions,
+): void {
+  const { authority, now, random, signal, log } = options;
   let timer: NodeJS.Timeout | undefined;
-  const schedule = (current: ServerIdentity): void => {
-    const at = nextRenewal({ issuedAt: now(), notAfter: current.notAfter, random });
-    timer = setTimeout(() => {
+  const untilRenewal = ({ notAfter }: ServerIdentity): number => {
+    const issuedAt = now();
+    return nextRenewal({ issuedAt, notAfter, random }).getTime() - issuedAt.getTime();
+  };
+  const renew = (): number => {
+    try {
       const next = issueServerIdentity(authority);
       server.setSecureContext(meshTlsOptions(authority.bundle.anchors, next));
-      schedule(next);
-    }, at.getTime() - now().getTime());
+      return untilRenewal(next);
+    } catch (error) {
+      log.error({ err: error }, "could not renew the control plane's own certificate; trying again");
+      return retryMs;
+    }
   };
-  schedule(options.initial);
+  const schedule = (waitMs: number): void => {
+    timer = setTimeout(() => schedule(renew()), Math.max(waitMs, minRenewalIntervalMs));
+  };
+  schedule(untilRenewal(options.initial));
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }

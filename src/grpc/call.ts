@@ -27,7 +27,14 @@ export type StreamHandler = (call: StreamCall) => Promise<void>;
 export type RawHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 export type Method =
-  | { readonly kind: 'unary'; readonly handle: UnaryHandler }
+  | {
+      readonly kind: 'unary';
+      readonly handle: UnaryHandler;
+      /** Where a request is known to be small, less than the server's `maxMessageBytes`. */
+      readonly maxRequestBytes?: number;
+      /** Called before the request is read; throws a GrpcError for a caller who may not make this call at all. */
+      readonly admit?: (call: Call) => void;
+    }
   /** `endless`: the call never ends by itself (a subscription), so a closing server ends it at once instead of waiting for it. */
   | { readonly kind: 'stream'; readonly handle: StreamHandler; readonly endless?: boolean }
   | { readonly kind: 'raw'; readonly handle: RawHandler };

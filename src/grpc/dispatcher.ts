@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Method, UnaryHandler } from './call.ts';
+import type { Method } from './call.ts';
 import type { GrpcLimits } from './limits.ts';
 import { checkRequest } from './request-check.ts';
 import { ServerCall } from './server-call.ts';
@@ -41,7 +41,7 @@ export class Dispatcher {
 
   dispatch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     // Without a listener a reset would be an uncaught error; whoever handles the stream sees its close.
-    stream.on('error', () => {});
+    stream.on('error', ignore);
     const refusal = checkRequest(headers);
     if (refusal !== undefined && 'httpStatus' in refusal) {
       stream.respond({ [constants.HTTP2_HEADER_STATUS]: refusal.httpStatus }, { endStream: true });
@@ -52,25 +52,28 @@ export class Dispatcher {
       method.handle(stream, headers);
       return;
     }
-    // A stream that a server emits has a server session.
-    const call = new ServerCall(stream, stream.session as ServerHttp2Session, headers, this.#limits);
-    if (refusal === undefined) this.#run(call, stream, method);
-    else call.end(refusal.error);
-  }
-
-  #run(call: ServerCall, stream: ServerHttp2Stream, method: CallMethod | undefined): void {
     const calls = method?.kind === 'stream' && method.endless === true ? this.#endless : this.#others;
+    // A stream that a server emits has a server session.
+    const session = stream.session as ServerHttp2Session;
+    const limits = limitsOf(method, this.#limits);
+    const call = new ServerCall(stream, session, headers, limits, () => calls.delete(call));
     calls.add(call);
-    stream.once('close', () => calls.delete(call));
-    this.#handle(call, method).catch((error: unknown) => this.#fail(call, error));
+    if (refusal === undefined) this.#handle(call, method).catch((error: unknown) => this.#fail(call, error));
+    else call.end(refusal.error);
   }
 
   async #handle(call: ServerCall, method: CallMethod | undefined): Promise<void> {
     if (method === undefined) throw new GrpcError(status.unimplemented, `there is no method ${call.path}`);
     const timeoutMs = parseTimeout(singleHeader(call.headers['grpc-timeout']));
     if (timeoutMs !== undefined) call.setDeadline(timeoutMs);
-    if (method.kind === 'unary') await runUnary(call, method.handle, this.#limits.requestMs);
-    else await method.handle(call);
+    if (method.kind === 'unary') {
+      method.admit?.(call);
+      const response = await method.handle(await readOne(call, this.#limits.requestMs), call);
+      // Not awaited: the status leaves with the answer, and whether the peer reads them is the linger timer's business.
+      call.send(response);
+    } else {
+      await method.handle(call);
+    }
     call.end();
   }
 
@@ -80,12 +83,13 @@ export class Dispatcher {
   }
 }
 
+function ignore(): void {}
+
 type CallMethod = Exclude<Method, { kind: 'raw' }>;
 
-async function runUnary(call: ServerCall, handle: UnaryHandler, requestMs: number): Promise<void> {
-  const response = await handle(await readOne(call, requestMs), call);
-  // Not awaited: the status leaves with the answer, and whether the peer reads them is the linger timer's business.
-  call.send(response);
+function limitsOf(method: CallMethod | undefined, limits: GrpcLimits): GrpcLimits {
+  if (method?.kind !== 'unary' || method.maxRequestBytes === undefined) return limits;
+  return { ...limits, maxMessageBytes: Math.min(method.maxRequestBytes, limits.maxMessageBytes) };
 }
 
 /** The one message of a unary request. */
@@ -94,12 +98,7 @@ async function readOne(call: ServerCall, requestMs: number): Promise<Uint8Array>
     call.end(new GrpcError(status.deadlineExceeded, `the request did not arrive within ${requestMs} ms`));
   }, requestMs).unref();
   try {
-    const messages = call.messages[Symbol.asyncIterator]();
-    const first = await messages.next();
-    if (first.done === true || (await messages.next()).done !== true) {
-      throw new GrpcError(status.unimplemented, 'a unary call has exactly one request message');
-    }
-    return first.value;
+    return await call.messages.single();
   } finally {
     clearTimeout(late);
   }

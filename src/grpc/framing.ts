@@ -2,10 +2,13 @@
 
 import { GrpcError, status } from './status.ts';
 
-export const frameHeaderBytes = 5;
+const frameHeaderBytes = 5;
 
 /** First allocation for a message that arrives in pieces. It grows with what arrives, never with what the peer merely claims. */
 const initialCapacity = 4096;
+
+/** Shared: every allocation of a Buffer, an empty one too, is work for the garbage collector. */
+const empty = Buffer.alloc(0);
 
 /** The 5 bytes before an uncompressed message of this length. */
 export function frameHeader(messageBytes: number): Buffer {
@@ -30,11 +33,12 @@ export function frame(message: Uint8Array): Buffer {
  */
 export class MessageDecoder {
   readonly #maxMessageBytes: number;
-  readonly #header = Buffer.alloc(frameHeaderBytes);
+  /** Of a header that is cut by the end of a chunk; made when that happens. */
+  #header = empty;
   #headerLength = 0;
   /** Length of the message under way; undefined while its header is incomplete. */
   #length: number | undefined;
-  #body: Buffer = Buffer.alloc(0);
+  #body: Buffer = empty;
   #bodyLength = 0;
 
   constructor(maxMessageBytes: number) {
@@ -71,28 +75,30 @@ export class MessageDecoder {
   }
 
   #takeHeader(chunk: Buffer, offset: number): number {
-    const taken = chunk.copy(
-      this.#header,
-      this.#headerLength,
-      offset,
-      offset + frameHeaderBytes - this.#headerLength,
-    );
+    if (this.#headerLength === 0 && chunk.length - offset >= frameHeaderBytes) {
+      this.#headerLength = frameHeaderBytes;
+      this.#length = this.#checkHeader(chunk[offset], chunk.readUInt32BE(offset + 1));
+      return frameHeaderBytes;
+    }
+    if (this.#headerLength === 0) this.#header = Buffer.alloc(frameHeaderBytes);
+    const missing = frameHeaderBytes - this.#headerLength;
+    const taken = chunk.copy(this.#header, this.#headerLength, offset, offset + missing);
     this.#headerLength += taken;
-    if (this.#headerLength === frameHeaderBytes) this.#length = this.#readHeader();
+    if (taken === missing) this.#length = this.#checkHeader(this.#header[0], this.#header.readUInt32BE(1));
     return taken;
   }
 
-  #readHeader(): number {
-    const flag = this.#header[0];
+  /** The length, when this is a header that we accept. */
+  #checkHeader(flag: number | undefined, length: number): number {
     if (flag === 1) {
       throw new GrpcError(
         status.unimplemented,
         'compressed messages are not supported; send grpc-encoding: identity',
       );
     }
-    if (flag !== 0)
+    if (flag !== 0) {
       throw new GrpcError(status.internal, `${flag} is no compressed flag; the stream is not gRPC framing`);
-    const length = this.#header.readUInt32BE(1);
+    }
     if (length > this.#maxMessageBytes) {
       throw new GrpcError(
         status.resourceExhausted,
@@ -122,7 +128,7 @@ export class MessageDecoder {
   #reset(): void {
     this.#headerLength = 0;
     this.#length = undefined;
-    this.#body = Buffer.alloc(0);
+    this.#body = empty;
     this.#bodyLength = 0;
   }
 }

@@ -18,6 +18,7 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   readonly #decoder: MessageDecoder;
   readonly #queue: Uint8Array[] = [];
   #waiting: Waiting | undefined;
+  #onSettled: (() => void) | undefined;
   #end: { readonly error: Error | undefined } | undefined;
 
   constructor(stream: Readable, maxMessageBytes: number) {
@@ -46,6 +47,21 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
     this.#settle();
   }
 
+  /** The only message of a direction that has exactly one; UNIMPLEMENTED where there is none or another. */
+  async single(): Promise<Uint8Array> {
+    if (this.#end === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onSettled = resolve;
+      });
+    }
+    if (this.#end?.error !== undefined) throw this.#end.error;
+    const [message] = this.#queue;
+    if (message === undefined || this.#queue.length > 1) {
+      throw new GrpcError(status.unimplemented, 'a unary call has exactly one request message');
+    }
+    return message;
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return { next: () => this.#next(), return: () => this.#return() };
   }
@@ -63,6 +79,8 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   }
 
   #settle(): void {
+    if (this.#onSettled !== undefined && (this.#end !== undefined || this.#queue.length > 1))
+      this.#onSettled();
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     const message = this.#queue.shift();

@@ -20,7 +20,7 @@ export class ServerCall implements StreamCall {
   readonly messages: MessageReader;
   readonly #stream: ServerHttp2Stream;
   readonly #limits: GrpcLimits;
-  readonly #writer: MessageWriter;
+  #writer: MessageWriter | undefined;
   #controller: AbortController | undefined;
   /** Why the call ended before its handler did. */
   #reason: GrpcError | undefined;
@@ -33,6 +33,7 @@ export class ServerCall implements StreamCall {
     session: ServerHttp2Session,
     headers: IncomingHttpHeaders,
     limits: GrpcLimits,
+    onClosed: () => void,
   ) {
     this.path = headers[':path'] ?? '';
     this.headers = headers;
@@ -40,11 +41,11 @@ export class ServerCall implements StreamCall {
     this.#stream = stream;
     this.#limits = limits;
     this.messages = new MessageReader(stream, limits.maxMessageBytes);
-    this.#writer = new MessageWriter(stream, limits, () => this.#reset('the caller does not read'));
-    // Always followed by `close`, which settles the call.
-    stream.on('error', () => {});
-    stream.once('end', () => this.#onHalfClose());
-    stream.once('close', () => this.#onClose());
+    stream.on('end', () => this.#onHalfClose());
+    stream.on('close', () => {
+      this.#onClose();
+      onClosed();
+    });
   }
 
   /** Made on first use: most unary calls never look at it. */
@@ -58,8 +59,9 @@ export class ServerCall implements StreamCall {
 
   /** Ends the call with DEADLINE_EXCEEDED after `ms`, unless it has ended by then. */
   setDeadline(ms: number): void {
-    const error = new GrpcError(status.deadlineExceeded, `the deadline of ${ms} ms has passed`);
-    this.#deadline = setTimeout(() => this.end(error), ms).unref();
+    this.#deadline = setTimeout(() => {
+      this.end(new GrpcError(status.deadlineExceeded, `the deadline of ${ms} ms has passed`));
+    }, ms).unref();
   }
 
   write(message: Uint8Array | readonly Uint8Array[]): Promise<void> {
@@ -78,6 +80,9 @@ export class ServerCall implements StreamCall {
     if (this.#reason !== undefined) throw this.#reason;
     if (this.#trailers !== undefined) throw new GrpcError(status.internal, 'write after the call has ended');
     if (!this.#stream.headersSent) this.#respond();
+    this.#writer ??= new MessageWriter(this.#stream, this.#limits, () =>
+      this.#reset('the caller does not read'),
+    );
     return this.#writer.write(message);
   }
 
@@ -100,16 +105,16 @@ export class ServerCall implements StreamCall {
   }
 
   #endAfterWrites(): void {
-    const waiting = this.#writer.idle;
+    const waiting = this.#writer?.idle;
     if (waiting === undefined) this.#stream.end();
     else void waiting.then(() => this.#stream.end());
   }
 
   #respond(): void {
-    this.#stream.once('wantTrailers', () => {
+    this.#stream.on('wantTrailers', () => {
       this.#stream.sendTrailers(this.#trailers ?? trailersOf(new GrpcError(status.internal, 'no status')));
     });
-    this.#stream.respond(responseHeaders, { waitForTrailers: true });
+    this.#stream.respond(responseHeaders, responseOptions);
   }
 
   #onHalfClose(): void {
@@ -141,6 +146,9 @@ export class ServerCall implements StreamCall {
 }
 
 const responseHeaders = { ':status': 200, 'content-type': grpcContentType } as const;
+
+/** No `date`: gRPC has no use for it, and every call would pay for it. */
+const responseOptions = { waitForTrailers: true, sendDate: false };
 
 const okTrailers: Record<string, string> = { 'grpc-status': '0' };
 

@@ -55,7 +55,7 @@ function countStreams(session: ServerHttp2Session, limits: GrpcLimits): void {
   session.on('stream', (stream: ServerHttp2Stream) => {
     open += 1;
     clearTimeout(idle);
-    stream.once('close', () => {
+    stream.on('close', () => {
       open -= 1;
       if (open === 0 && !session.closed) startIdle();
       if (wasReset(stream) && !session.destroyed && !budget.spend(performance.now())) {

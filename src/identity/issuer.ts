@@ -57,7 +57,7 @@ function issue(options: SvidIssuerOptions, lifetimeMs: number, request: SvidRequ
   const { spiffeId, now } = request;
   checkCaValidity(ca, now);
   checkId(spiffeId, ca.trustDomain);
-  const subjectKey = keyOf(request.csr);
+  const subjectKey = requestedKey(request.csr);
   const validity = validityWithin(ca, now, lifetimeMs);
   const leaf = issueSvid(ca.issuer, { subjectKey, spiffeId, serial: randomBytes(serialBytes), ...validity });
   return { spiffeId, certificates: [leaf], ...validity };
@@ -72,7 +72,11 @@ function checkId(spiffeId: string, trustDomain: string): void {
   );
 }
 
-function keyOf(csr: Uint8Array): Buffer {
+/**
+ * The public key (SPKI DER) of a request, if there may be an SVID for it.
+ * @throws IdentityError ERR_SVID_KEY_NOT_ALLOWED, and CryptoError for a request that is malformed or not signed by its own key
+ */
+export function requestedKey(csr: Uint8Array): Buffer {
   const { algorithm, publicKey } = parseCsr(csr);
   const allowed: readonly SignatureAlgorithm[] = meshSignatureAlgorithms;
   if (allowed.includes(algorithm)) return publicKey;

@@ -1,11 +1,11 @@
-// Single-use join tokens: how an agent that no Kubernetes API vouches for shows which workload it is for.
+// Join tokens, each for one agent: how an agent that no Kubernetes API vouches for shows which workload it is for.
 
 import { type NamespacedName, namespacedName } from '../model/mesh.ts';
 import { IdentityError } from './errors.ts';
 import { defaultJoinTokenTtlMs, maxJoinTokenTtlMs } from './lifetimes.ts';
 import {
+  createPrivateFileAtomically,
   nodeStorage,
-  orMissing,
   type Storage,
   sweepTemporaries,
   syncDirectory,
@@ -15,8 +15,10 @@ import {
   agentIdOfToken,
   encodeRecord,
   isWorkloadName,
+  type JoinRecord,
   listRecords,
   openRecordDirectories,
+  publicKeyDigest,
   type RecordDirectories,
   readRecord,
   recordPath,
@@ -86,6 +88,8 @@ export interface RedeemOptions {
   /** The state directory of the control plane. */
   readonly dir: string;
   readonly token: string;
+  /** Of the agent, SPKI DER. */
+  readonly publicKey: Uint8Array;
   readonly now: Date;
   readonly storage?: Storage;
 }
@@ -97,13 +101,14 @@ export interface Redeemed {
 }
 
 /**
- * Uses a token up and admits its agent, for good: the record is on disk before this resolves. Exactly one of several
- * concurrent calls with the same token succeeds, whichever processes they are in.
+ * Uses a token up and admits its agent, for good: the record is on disk before this resolves. Of several concurrent calls with
+ * the same token and different keys exactly one succeeds, whichever processes they are in. The one whose key was admitted may
+ * call again until the token expires: the answer may not have reached it.
  * @throws IdentityError ERR_JOIN_TOKEN_MALFORMED, ERR_JOIN_TOKEN_UNKNOWN, ERR_JOIN_TOKEN_USED, ERR_JOIN_TOKEN_EXPIRED,
- *   ERR_RECORD_CORRUPT
+ *   ERR_RECORD_CORRUPT, ERR_STORAGE_FULL
  */
 export async function redeemJoinToken(options: RedeemOptions): Promise<Redeemed> {
-  const { dir, token, now, storage = nodeStorage } = options;
+  const { dir, token, publicKey, now, storage = nodeStorage } = options;
   if (!tokenForm.test(token)) {
     throw new IdentityError(
       'ERR_JOIN_TOKEN_MALFORMED',
@@ -112,10 +117,18 @@ export async function redeemJoinToken(options: RedeemOptions): Promise<Redeemed>
   }
   const directories = await openRecordDirectories(storage, dir);
   const agentId = agentIdOfToken(token);
-  const pending = recordPath(directories.tokens, tokenDigest(token));
+  const admission = { keyDigest: publicKeyDigest(publicKey), tokenDigest: tokenDigest(token) };
+  const pending = recordPath(directories.tokens, admission.tokenDigest);
   const admitted = recordPath(directories.agents, agentId);
+  const earlier = await readRecord(storage, admitted);
+  if (earlier !== undefined) return again(earlier, agentId, admission.keyDigest, now);
   const record = await readRecord(storage, pending);
-  if (record === undefined) throw await unknownOrUsed(storage, admitted);
+  if (record === undefined) {
+    // Redeemed by another between the two looks, or never there.
+    const meanwhile = await readRecord(storage, admitted);
+    if (meanwhile !== undefined) return again(meanwhile, agentId, admission.keyDigest, now);
+    throw unknown();
+  }
   if (now >= record.expiresAt) {
     await storage.fs.rm(pending, { force: true });
     throw new IdentityError(
@@ -123,22 +136,34 @@ export async function redeemJoinToken(options: RedeemOptions): Promise<Redeemed>
       `the join token expired at ${record.expiresAt.toISOString()}: create a new one`,
     );
   }
-  // The decision: rename() succeeds for one caller only.
-  const won = await orMissing(storage.fs.rename(pending, admitted).then(() => true));
-  if (won === undefined) throw await unknownOrUsed(storage, admitted);
-  await syncDirectory(storage, directories.agents);
-  await syncDirectory(storage, directories.tokens);
+  // The decision: the name can be created once.
+  const content = encodeRecord({ ...record, admitted: admission });
+  if (!(await createPrivateFileAtomically(storage, admitted, content))) {
+    const winner = await readRecord(storage, admitted);
+    if (winner === undefined) throw unknown();
+    return again(winner, agentId, admission.keyDigest, now);
+  }
+  // It means nothing any more: the agent is admitted whether or not this succeeds.
+  await storage.fs.rm(pending, { force: true }).catch(() => {});
+  await syncDirectory(storage, directories.tokens).catch(() => {});
   return { agentId, workload: record.workload };
 }
 
-/** Only a bearer of the token can ask, so telling him which of the two it is gives nothing away. */
-async function unknownOrUsed(storage: Storage, admitted: string): Promise<IdentityError> {
-  if ((await readRecord(storage, admitted)) !== undefined) {
-    return new IdentityError(
-      'ERR_JOIN_TOKEN_USED',
-      'the join token was used before, and each admits one agent: create a new one',
-    );
-  }
+/** Only a bearer of the token can ask, so telling him that it was used gives nothing away. */
+function again(
+  { workload, expiresAt, admitted }: JoinRecord,
+  agentId: string,
+  keyDigest: string,
+  now: Date,
+): Redeemed {
+  if (admitted?.keyDigest === keyDigest && now < expiresAt) return { agentId, workload };
+  throw new IdentityError(
+    'ERR_JOIN_TOKEN_USED',
+    'the join token was used before, and each admits one agent: create a new one',
+  );
+}
+
+function unknown(): IdentityError {
   return new IdentityError(
     'ERR_JOIN_TOKEN_UNKNOWN',
     'no such join token here: it expired, its agent was forgotten, or another control plane made it; create a new one',
@@ -147,7 +172,8 @@ async function unknownOrUsed(storage: Storage, admitted: string): Promise<Identi
 
 /** Removes expired tokens; returns how many are left. A record that cannot be read counts, and stays for the operator to see. */
 async function sweep(storage: Storage, directories: RecordDirectories, now: Date): Promise<number> {
-  await sweepTemporaries(storage, directories.tokens, now);
+  for (const directory of [directories.tokens, directories.agents])
+    await sweepTemporaries(storage, directory, now);
   let left = 0;
   for (const name of await listRecords(storage, directories.tokens)) {
     const path = recordPath(directories.tokens, name);

@@ -15,6 +15,12 @@ export const maxSvidLifetimeMs = day;
 /** Below this, renewing at half life becomes most of what CA and agents do. */
 export const minSvidLifetimeMs = 10 * second;
 
+/**
+ * How long after its end an agent's SVID is still good for one thing, its own renewal: a control plane may be away for longer
+ * than SVIDs live, and an agent's join token is used up. A week covers an outage that nobody attends to over holidays.
+ */
+export const agentRenewalGraceMs = 7 * day;
+
 /** Until rotation of roots exists, replacing a root means restarting every agent. */
 export const rootLifetimeMs = 3650 * day;
 /** Half a year to plan the replacement of a root. */

@@ -49,6 +49,8 @@ export interface PeerCheck {
   /** What the peer is. */
   readonly purpose: KeyPurpose;
   readonly now: Date;
+  /** How long ago the peer's own certificate may have ended. Default: not at all. */
+  readonly graceMs?: number;
 }
 
 export interface VerifiedPeer {
@@ -65,8 +67,14 @@ export interface VerifiedPeer {
 export function verifyPeer(socket: TLSSocket, check: PeerCheck): VerifiedPeer | undefined {
   const [leaf, ...intermediates] = presentedChain(socket).map(parseCertificate);
   if (leaf === undefined) return undefined;
-  validatePath({ ...check, leaf, intermediates });
+  validatePath({ ...check, leaf, intermediates, now: validationTime(leaf, check) });
   return { id: svidId(leaf), notAfter: leaf.notAfter };
+}
+
+/** Within the grace, the last moment at which the certificate was good: whatever else is wrong with the path is so then too. */
+function validationTime(leaf: Certificate, { now, graceMs = 0 }: PeerCheck): Date {
+  const overdueMs = now.getTime() - leaf.notAfter.getTime();
+  return overdueMs > 0 && overdueMs <= graceMs ? leaf.notAfter : now;
 }
 
 function presentedChain(socket: TLSSocket): Buffer[] {

@@ -10,7 +10,7 @@ import { IdentityError } from './errors.ts';
 /** The file operations this folder uses; tests put failures in between. */
 export type FileSystem = Pick<
   typeof nodeFs,
-  'open' | 'mkdir' | 'rename' | 'rm' | 'readdir' | 'lstat' | 'stat'
+  'open' | 'mkdir' | 'rename' | 'link' | 'rm' | 'readdir' | 'lstat' | 'stat'
 >;
 
 /** The edge of this folder: disk, the user it runs as, and the generator of unpredictable bytes. */
@@ -117,6 +117,32 @@ export async function writePrivateFileAtomically(
     throw explained(error, path);
   }
   await syncDirectory(storage, directory);
+}
+
+/**
+ * Creates a file so that of several processes that do exactly one succeeds, and others see all of it or nothing.
+ * @returns false when the name exists
+ * @throws IdentityError ERR_STORAGE_FULL; nothing was created then
+ */
+export async function createPrivateFileAtomically(
+  storage: Storage,
+  path: string,
+  content: string,
+): Promise<boolean> {
+  const directory = dirname(path);
+  const temporary = temporaryPath(storage, directory);
+  try {
+    await writeNewPrivateFile(storage, temporary, content);
+    await storage.fs.link(temporary, path);
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return false;
+    throw explained(error, path);
+  } finally {
+    // What stays behind is swept.
+    await storage.fs.rm(temporary, { force: true }).catch(() => {});
+  }
+  await syncDirectory(storage, directory);
+  return true;
 }
 
 /** A path in the directory for something unfinished, which nothing else has. */

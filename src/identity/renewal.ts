@@ -9,6 +9,9 @@ const jitterShare = 0.1;
 const safetyMarginMs = 60_000;
 const safetyMarginShare = 0.2;
 
+/** However short a life is left, as on a clock that is ahead: renewing must not become all that CA and agents do. */
+export const minRenewalIntervalMs = 1000;
+
 const firstRetryMs = 500;
 const maxRetryMs = 30_000;
 

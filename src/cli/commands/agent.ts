@@ -48,13 +48,13 @@ async function run(options: AgentCommandOptions): Promise<void> {
   const { runAgent } = await import('../../agent/agent.ts');
   const anchors = await readAnchors(options.trustAnchor, options.trustDomain);
   const joinToken = await readSecret(options.tokenFile);
-  const stop = onStopSignal();
   const metrics = createMetrics(manifest.version);
   const readiness = createReadiness(['control-plane', 'svid']);
   const health =
     options.metrics === undefined
       ? undefined
       : await startHealthServer({ ...options.metrics, registry: metrics.registry, readiness });
+  const stop = onStopSignal();
   try {
     await runAgent({
       controlPlane: options.controlPlane,

@@ -59,11 +59,11 @@ async function run(options: ControlPlaneCommandOptions): Promise<void> {
   requirePostQuantumCrypto();
   // Loaded only now, with the generated protobuf code behind it: no other command should have to read all of that.
   const { startControlPlane } = await import('../../control-plane/control-plane.ts');
-  const stop = onStopSignal();
   const log = createLogger({ level: options.logLevel });
   const metrics = createMetrics(manifest.version);
   const readiness = createReadiness(['ca', 'state']);
   const health = await startHealthServer({ ...options.metrics, registry: metrics.registry, readiness });
+  const stop = onStopSignal();
   try {
     const controlPlane = await startControlPlane({
       stateDirectory: resolve(options.state),

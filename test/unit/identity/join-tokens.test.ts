@@ -14,7 +14,10 @@ const workload = { namespace: 'trading', name: 'gateway-7d9f' };
 const create = (dir: string, change: Partial<Parameters<typeof createJoinToken>[0]> = {}) =>
   createJoinToken({ dir, workload, now, ...change });
 const redeem = (dir: string, token: string, change: Partial<Parameters<typeof redeemJoinToken>[0]> = {}) =>
-  redeemJoinToken({ dir, token, now, ...change });
+  redeemJoinToken({ dir, token, publicKey: anotherKey(), now, ...change });
+
+let keys = 0;
+const anotherKey = () => Buffer.from(`public key ${keys++}`);
 
 describe('a join token', () => {
   test('admits one agent, for its workload, once', async () => {
@@ -103,11 +106,11 @@ describe('exactly one of several redeemers wins', () => {
       ...nodeStorage,
       fs: {
         ...nodeStorage.fs,
-        rename: async (...args: Parameters<typeof nodeStorage.fs.rename>) => {
+        link: async (...args: Parameters<typeof nodeStorage.fs.link>) => {
           arrived++;
           if (arrived === 2) bothRead.resolve();
           await bothRead.promise;
-          await nodeStorage.fs.rename(...args);
+          await nodeStorage.fs.link(...args);
         },
       },
     };
@@ -121,14 +124,47 @@ describe('exactly one of several redeemers wins', () => {
   test('in several processes', async () => {
     const dir = await privateDirectory();
     const { token } = await create(dir);
-    const program = `${redeemProgram(dir, token)}.then(() => console.log('won'), (error) => console.log(error.code));`;
     const runs = await Promise.all(
-      Array.from({ length: 4 }, () =>
-        promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]),
-      ),
+      Array.from({ length: 4 }, () => {
+        const program = `${redeemProgram(dir, token)}.then(() => console.log('won'), (error) => console.log(error.code));`;
+        return promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+      }),
     );
     const outcomes = runs.map(({ stdout }) => stdout.trim()).sort();
     expect(outcomes).toEqual([...Array(3).fill('ERR_JOIN_TOKEN_USED'), 'won']);
+  });
+});
+
+describe('an agent whose answer was lost', () => {
+  test('redeems its token again with the same key, until the token expires', async () => {
+    const dir = await privateDirectory();
+    const { token, agentId } = await create(dir, { ttlMs: 1000 });
+    const publicKey = anotherKey();
+    const first = await redeem(dir, token, { publicKey });
+    expect(first).toEqual({ agentId, workload: 'trading/gateway-7d9f' });
+    expect(await redeem(dir, token, { publicKey, now: at(999) })).toEqual(first);
+    await expectIdentityError('ERR_JOIN_TOKEN_USED', redeem(dir, token, { publicKey: anotherKey() }));
+    await expectIdentityError('ERR_JOIN_TOKEN_USED', redeem(dir, token, { publicKey, now: at(1000) }));
+  });
+
+  test('several times at once, also the first time', async () => {
+    const dir = await privateDirectory();
+    const { token, agentId } = await create(dir);
+    const publicKey = anotherKey();
+    const all = await Promise.all(Array.from({ length: 10 }, () => redeem(dir, token, { publicKey })));
+    expect(new Set(all.map((each) => each.agentId))).toEqual(new Set([agentId]));
+  });
+
+  test('does not come back once it is forgotten, not even if its token was left lying there', async () => {
+    const dir = await privateDirectory();
+    const { token, agentId } = await create(dir);
+    const [name = ''] = await readdir(join(dir, 'join-tokens'));
+    const left = await readFile(join(dir, 'join-tokens', name));
+    const publicKey = anotherKey();
+    await redeem(dir, token, { publicKey });
+    await writeFile(join(dir, 'join-tokens', name), left, { mode: 0o600 });
+    expect(await (await openAgentRegistry(dir)).forget(agentId)).toBe(true);
+    await expectIdentityError('ERR_JOIN_TOKEN_UNKNOWN', redeem(dir, token, { publicKey }));
   });
 });
 
@@ -148,15 +184,17 @@ describe('a control plane that dies', () => {
       const dir = await privateDirectory();
       const { token, agentId } = await create(dir);
       const disk = failingDisk(failing, true);
-      const outcome = await redeem(dir, token, { storage: disk.storage }).catch(() => undefined);
+      const publicKey = anotherKey();
+      const outcome = await redeem(dir, token, { storage: disk.storage, publicKey }).catch(() => undefined);
       const admitted = await (await openAgentRegistry(dir)).workloadOf(agentId);
-      if (outcome !== undefined) {
-        expect(admitted).toBe('trading/gateway-7d9f');
-        expect(failing).toBeGreaterThan(2);
+      const unharmed = disk.operations() <= failing;
+      if (outcome !== undefined) expect(admitted).toBe('trading/gateway-7d9f');
+      else expect(await redeem(dir, token, { publicKey })).toMatchObject({ agentId });
+      await expectIdentityError('ERR_JOIN_TOKEN_USED', redeem(dir, token));
+      if (unharmed) {
+        expect(failing).toBeGreaterThan(4);
         break;
       }
-      expect(admitted).toBeUndefined();
-      expect(await redeem(dir, token)).toMatchObject({ agentId });
     }
   });
 
@@ -247,6 +285,10 @@ describe('records', () => {
     ['without an expiry', '{"version":1,"workload":"a/b"}'],
     ['with an expiry that is none', '{"version":1,"workload":"a/b","expiresAt":"tomorrow"}'],
     ['that is not an object', 'null'],
+    [
+      'with the digest of something that is none',
+      '{"version":1,"workload":"a/b","expiresAt":"2026-03-02T00:00:00.000Z","keyDigest":"aa","tokenDigest":"../x"}',
+    ],
     ['that is huge', `${' '.repeat(5000)}{}`],
   ])('a record %s admits nobody', async (_what, content) => {
     const dir = await privateDirectory();
@@ -273,6 +315,6 @@ describe('records', () => {
 
 function redeemProgram(dir: string, token: string): string {
   const module = new URL('../../../src/identity/join-tokens.ts', import.meta.url).href;
-  const options = `{ ...${JSON.stringify({ dir, token })}, now: new Date('${now.toISOString()}') }`;
+  const options = `{ ...${JSON.stringify({ dir, token })}, publicKey: Buffer.from('${anotherKey()}'), now: new Date('${now.toISOString()}') }`;
   return `(await import(${JSON.stringify(module)})).redeemJoinToken(${options})`;
 }

@@ -65,6 +65,10 @@ export function failingDisk(failing: number, dead = false): FailingDisk {
       step();
       await fs.rename(...args);
     },
+    link: async (...args) => {
+      step();
+      await fs.link(...args);
+    },
     rm: async (...args) => {
       if (dead) step();
       await fs.rm(...args);
