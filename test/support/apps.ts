@@ -2,7 +2,6 @@
 
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { onEnd } from './cleanup.ts';
@@ -41,24 +40,6 @@ export const echoApp: App = ({ name, host, port }) => {
   });
   return serve(server, seen, host, port);
 };
-
-/** The same over cleartext HTTP/2. */
-const echoHttp2App: App = ({ name, host, port }) => {
-  const seen: string[] = [];
-  return serve(createHttp2Server(echo(name, seen) as never), seen, host, port);
-};
-
-/** HTTP/1.1 with a handler of the test's own. */
-function httpApp(handle: RequestListener): App {
-  return ({ host, port }) => {
-    const seen: string[] = [];
-    const server = createHttpServer((request, response) => {
-      seen.push(`${request.method} ${request.url}`);
-      handle(request, response);
-    });
-    return serve(server, seen, host, port);
-  };
-}
 
 /** TCP; `onConnection` may speak first. */
 export function tcpApp(onConnection: (socket: Socket) => void): App {
