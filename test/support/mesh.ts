@@ -60,7 +60,7 @@ export class Mesh {
   readonly controlPlane: TestControlPlane;
   readonly anchors: readonly Certificate[];
   readonly #workloads: ReadonlyMap<string, MeshWorkload>;
-  #edits = 0;
+  readonly #markers: string[] = [];
 
   private constructor(
     controlPlane: TestControlPlane,
@@ -124,12 +124,14 @@ export class Mesh {
   }
 
   /**
-   * Resolves when every proxy has what follows from the manifests as they are now. A Service with a new name shows it:
-   * routes are the last thing that a proxy is sent of a change, and all of them in one message.
+   * Resolves when every proxy has what follows from the manifests as they are now. Another Service shows it: routes are the
+   * last thing that a proxy is sent of a change, and all of them in one message.
    */
   async settled(): Promise<void> {
-    const marker = `edit-${this.#edits++}`;
-    await this.controlPlane.write('marker.yaml', [emptyService(marker)]);
+    const marker = `edit-${this.#markers.length}`;
+    // They stay: what disappears from a manifest takes effect later than what is added.
+    this.#markers.push(marker);
+    await this.controlPlane.write('markers.yaml', this.#markers.map(emptyService));
     const proxies = [...this.#workloads.values()].filter((workload) => workload.isProxied);
     await Promise.all(
       proxies.map((proxy) =>

@@ -315,6 +315,30 @@ describe('an ADS stream', () => {
   });
 });
 
+test('an ADS stream ends with the certificate of its agent', async () => {
+  const lifetimeMs = 10_000;
+  const brief = await TestControlPlane.start({
+    svidLifetimeMs: lifetimeMs,
+    manifests: { 'client.yaml': workloadManifests({ name: 'client', address: '10.0.0.1' }) },
+  });
+  const { agent } = await obtainIdentity(brief, 'client');
+  // To the control plane, which looks at its own clock, almost all of its life is over.
+  brief.clockOffsetMs = agent.leaf.notAfter.getTime() - Date.now() - 500;
+  const session = await connectControlPlane({
+    address: brief.address,
+    trustDomain,
+    anchors: await brief.anchors(),
+    credentials: agent,
+    now: () => new Date(),
+  });
+  onTestFinished(() => session.destroy());
+  const stream = openAds(session, `${namespace}/client`);
+  const trailers = once(stream, 'trailers');
+  stream.resume();
+  expect((await once(stream, 'response'))[0][':status']).toBe(200);
+  expect((await trailers)[0]).toMatchObject({ 'grpc-status': String(status.unauthenticated) });
+});
+
 test('what is refused is logged and counted with its reason, and no token or key is ever logged', async () => {
   const token = await controlPlane.token('client');
   await join(await connect(), token, trustDomain);
