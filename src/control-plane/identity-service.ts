@@ -27,6 +27,7 @@ import type { IssuedSvid } from '../identity/issuer.ts';
 import type { Redeemed } from '../identity/join-tokens.ts';
 import type { NamespacedName } from '../model/mesh.ts';
 import { workloadSpiffeId } from '../model/spiffe.ts';
+import { quarantineOf } from '../policy/effective.ts';
 import type { AgentPeer } from './peer.ts';
 import { authorizedWorkload, heldWorkload, type WorkloadAuthorization } from './workload-authorization.ts';
 
@@ -90,6 +91,7 @@ export function identityService(options: IdentityServiceOptions): ReadonlyMap<st
         const name: NamespacedName = `${asked?.namespace ?? ''}/${asked?.name ?? ''}`;
         const workload = await authorizedWorkload(options, agentId, name);
         const id = workloadSpiffeId(bundle.trustDomain, workload.namespace, workload.serviceAccount);
+        refuseQuarantined(options, id);
         return { svid: issue(id, csr), trustBundle };
       },
       (call) => void options.agentOf(call),
@@ -105,6 +107,14 @@ async function bindIfRunning(
 ): Promise<void> {
   const pod = state()?.workloads.get(name);
   if (pod !== undefined) await bindToPod(agentId, pod);
+}
+
+/** What nobody accepts any more is not made anew. */
+function refuseQuarantined({ state }: IdentityServiceOptions, spiffeId: string): void {
+  const mesh = state();
+  const policy = mesh === undefined ? undefined : quarantineOf(mesh).get(spiffeId);
+  if (policy === undefined) return;
+  throw new GrpcError(status.permissionDenied, `${spiffeId} is in quarantine by ${policy}`);
 }
 
 function issueFor(options: IdentityServiceOptions, spiffeId: string, csr: Uint8Array): IssuedSvid {

@@ -88,15 +88,22 @@ describe('a Service outside the mesh', () => {
     expect((await client.call('legacy')).status).toBe(403);
   });
 
-  test('is not reached by an exception that not every policy makes', async () => {
-    const exceptions = [{ host, postQuantumEncryption: 'preferred', reason: 'moves next week' } as const];
-    await mesh.apply(
-      'policies.yaml',
-      policy('strict', { postQuantumEncryption: 'required' }),
-      policy('mesh', { postQuantumEncryption: 'required', exceptions }, inRoot),
-    );
-    expect((await client.call('legacy')).status).toBe(403);
-  });
+  test.each(['shop/strict', 'trellis-system/mesh'])(
+    'is not reached by an exception that %s does not make',
+    async (withoutException) => {
+      const exceptions = [{ host, postQuantumEncryption: 'preferred', reason: 'moves next week' } as const];
+      const required = (name: string) => ({
+        postQuantumEncryption: 'required' as const,
+        ...(name === withoutException ? {} : { exceptions }),
+      });
+      await mesh.apply(
+        'policies.yaml',
+        policy('strict', required('shop/strict')),
+        policy('mesh', required('trellis-system/mesh'), inRoot),
+      );
+      expect((await client.call('legacy')).status).toBe(403);
+    },
+  );
 
   test('no header leads around a refusal', async () => {
     const headers = { 'x-forwarded-host': 'server', 'x-envoy-original-dst-host': `${server.address}:8080` };

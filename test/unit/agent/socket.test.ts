@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { lstatSync } from 'node:fs';
 import { chmod, lstat, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect } from 'node:net';
+import { connect, Server } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { AgentError, type AgentErrorCode } from '../../../src/agent/errors.ts';
 import { serveSocket } from '../../../src/agent/socket.ts';
 import { unaryCall } from '../../../src/grpc/client.ts';
@@ -43,11 +44,20 @@ test('it is served to its owner alone, from the first moment', async () => {
   const path = join(await temporaryDirectory(), 'agent.sock');
   const umask = process.umask(0);
   onTestFinished(() => void process.umask(umask));
-  const served = serve(path);
-  // Bound, and nothing after that has run yet.
-  while ((await lstat(path).catch(() => undefined)) === undefined);
-  expect(await modeOf(path)).toBe(0o600);
-  await served;
+  // The socket is there as soon as listen() returns, before anything else of this process can run.
+  const listen = Server.prototype.listen as (...args: unknown[]) => Server;
+  const modes: number[] = [];
+  const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (
+    this: Server,
+    ...args: unknown[]
+  ) {
+    listen.apply(this, args);
+    modes.push(lstatSync(path).mode & 0o777);
+    return this;
+  });
+  onTestFinished(() => spy.mockRestore());
+  await serve(path);
+  expect(modes).toEqual([0o600]);
   expect(await modeOf(path)).toBe(0o600);
   expect(process.umask()).toBe(0);
   expect(await say(path)).toBe('hello');

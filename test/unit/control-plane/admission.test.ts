@@ -54,6 +54,23 @@ const mints = (session: ClientHttp2Session, code: number) =>
   });
 
 describe('an agent', () => {
+  test('gets no identity that is in quarantine', async () => {
+    const controlPlane = await TestControlPlane.start(withPod);
+    const { svid } = await join(await connect(controlPlane), await controlPlane.token('client'), trustDomain);
+    const session = await connect(controlPlane, svid);
+    await mints(session, status.ok);
+    await controlPlane.write('quarantine.yaml', [
+      {
+        apiVersion: 'security.quantum.io/v1',
+        kind: 'QuantumSecurityPolicy',
+        metadata: { name: 'incident', namespace: 'trellis-system' },
+        spec: { quarantine: [`spiffe://${trustDomain}/ns/${namespace}/sa/client`] },
+      },
+    ]);
+    const { message } = await mints(session, status.permissionDenied);
+    expect(message).toContain('in quarantine by trellis-system/incident');
+  });
+
   test('acts for the pod that ran when it joined, not for another of the same name', async () => {
     const controlPlane = await TestControlPlane.start(withPod);
     const { svid } = await join(await connect(controlPlane), await controlPlane.token('client'), trustDomain);
