@@ -70,7 +70,9 @@ export class FrameClient {
     this.#socket = socket;
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.closed = once(socket, 'close').then(() => {});
+    // Not events.once, which an error before the close would reject: to a client that still writes, a server that hangs up
+    // is an error.
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
   /** Connects without a word. */
