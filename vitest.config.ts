@@ -8,6 +8,8 @@ export default defineConfig({
     // Tests start real programs on machines that may be busy; none asserts a duration.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Hundreds of real processes on a shared machine: in CI a test gets a second try, and the report says which needed it.
+    retry: process.env['CI'] ? 1 : 0,
     // A run that finds no test, or one left focused, is a failure.
     passWithNoTests: false,
     allowOnly: false,
