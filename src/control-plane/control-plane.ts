@@ -1,9 +1,9 @@
 // The control plane: manifests in, identities and Envoy configuration out.
 
-import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import { createSecureServer } from 'node:http2';
 import type { Call, Method } from '../grpc/call.ts';
 import { grpcLimits, http2ServerOptions } from '../grpc/limits.ts';
-import { type GrpcServer, serveGrpc } from '../grpc/server.ts';
+import { serveGrpc } from '../grpc/server.ts';
 import type { PodBinding } from '../identity/agent-registry.ts';
 import { meshTlsOptions } from '../identity/mesh-tls.ts';
 import { shortestUse } from '../identity/renewal.ts';
@@ -109,7 +109,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     signal,
     log: componentLogger(log, 'ca'),
   });
-  return { address, trustAnchorFile: authority.trustAnchorFile, close: () => closeServer(server, grpc) };
+  return { address, trustAnchorFile: authority.trustAnchorFile, close: () => grpc.close(closeGraceMs) };
 }
 
 function controlPlaneMethods(
@@ -164,9 +164,4 @@ function controlPlaneMethods(
     },
   });
   return new Map([...identity, ads]);
-}
-
-async function closeServer(server: Http2SecureServer, grpc: GrpcServer): Promise<void> {
-  await grpc.close(closeGraceMs);
-  server.close();
 }

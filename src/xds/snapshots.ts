@@ -77,7 +77,7 @@ export class MeshSnapshots {
     );
   }
 
-  #isMeshed = (workload: Workload): boolean => workload.meshed && takesPart(workload, this.#policy(workload));
+  #isMeshed = (workload: Workload): boolean => takesPart(workload, this.#policy(workload));
 
   #isQuarantined(workload: Workload): boolean {
     return this.#policy(workload).conflicts.some(({ dimension }) => dimension === 'quarantine');
