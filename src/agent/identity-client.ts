@@ -9,6 +9,7 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { meshTls } from '../crypto/algorithms.ts';
 import { CryptoError } from '../crypto/errors.ts';
 import { generateSigningKey, type SigningKey } from '../crypto/keys.ts';
@@ -21,13 +22,20 @@ import {
   JoinResponseSchema,
   MintWorkloadSvidRequestSchema,
   MintWorkloadSvidResponseSchema,
+  MintWorkloadTokenRequestSchema,
+  MintWorkloadTokenResponseSchema,
   RenewAgentRequestSchema,
   RenewAgentResponseSchema,
   type TrustBundle,
   type X509Svid,
 } from '../gen/proto/trellis/identity/v1/identity_pb.ts';
 import { unaryCall } from '../grpc/client.ts';
+import { IdentityError } from '../identity/errors.ts';
 import type { TlsCredentials } from '../identity/mesh-tls.ts';
+import type { MintedToken } from '../identity/tokens/token-issuer.ts';
+import { type TokenKeys, tokenKeysFromJwks } from '../identity/tokens/token-keys.ts';
+import { maxTokenChars, type TokenType } from '../identity/tokens/types.ts';
+import { tokenTypeToWire } from '../identity/tokens/wire.ts';
 import { AgentError } from './errors.ts';
 
 const service = '/trellis.identity.v1.Identity';
@@ -38,8 +46,10 @@ const callTimeoutMs = 10_000;
 export interface HeldSvid extends TlsCredentials {
   readonly spiffeId: string;
   readonly leaf: Certificate;
-  /** The trust bundle that came with it. */
+  /** The trust bundle that came with it: what verifies certificates … */
   readonly anchors: readonly Certificate[];
+  /** … and what verifies tokens. */
+  readonly tokenKeys: TokenKeys;
 }
 
 export interface Joined {
@@ -102,6 +112,29 @@ export async function mintWorkloadSvid(
   return held(key, response, trustDomain);
 }
 
+/** A token of a workload, as the control plane has just minted it. @throws GrpcError, AgentError ERR_AGENT_ANSWER */
+export async function mintWorkloadToken(
+  session: ClientHttp2Session,
+  workload: WorkloadName,
+  { type, audience }: { readonly type: TokenType; readonly audience: string },
+): Promise<MintedToken> {
+  const { token, expiresAt } = await call(
+    session,
+    'MintWorkloadToken',
+    MintWorkloadTokenRequestSchema,
+    MintWorkloadTokenResponseSchema,
+    {
+      workload: { namespace: workload.namespace, name: workload.name },
+      type: tokenTypeToWire(type),
+      audience,
+    },
+  );
+  const expiry = expiresAt === undefined ? undefined : timestampDate(expiresAt);
+  if (token === '' || token.length > maxTokenChars) throw unusable('it lacks a token');
+  if (expiry === undefined || Number.isNaN(expiry.getTime())) throw unusable('its token has no expiry');
+  return { token, expiresAt: expiry };
+}
+
 async function call<Request extends DescMessage, Response extends DescMessage>(
   session: ClientHttp2Session,
   method: string,
@@ -140,9 +173,14 @@ function held(
       spiffeId: svid.spiffeId,
       leaf,
       anchors: checkAnchors(trustBundle.x509Authorities.map(parseCertificate), trustDomain),
+      tokenKeys: tokenKeysFromJwks({
+        workloadTokens: trustBundle.workloadTokenKeys,
+        jwtSvids: trustBundle.jwtSvidKeys,
+      }),
     };
   } catch (error) {
-    throw error instanceof CryptoError ? unusable(error.message, error) : error;
+    const isUnfit = error instanceof CryptoError || error instanceof IdentityError;
+    throw isUnfit ? unusable(error.message, error) : error;
   }
 }
 

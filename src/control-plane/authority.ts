@@ -13,6 +13,10 @@ import {
   nodeStorage,
   writePrivateFileAtomically,
 } from '../identity/private-files.ts';
+import { openTokenKeys } from '../identity/tokens/key-directory.ts';
+import { createTokenIssuer, type MintedToken, type TokenIssuer } from '../identity/tokens/token-issuer.ts';
+import { type TokenJwks, tokenJwksOf } from '../identity/tokens/token-keys.ts';
+import type { TokenType } from '../identity/tokens/types.ts';
 import type { NamespacedName } from '../model/mesh.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -30,6 +34,10 @@ export interface Authority {
   /** Written for agents: the trust bundle, PEM. */
   readonly trustAnchorFile: string;
   readonly notAfter: Date;
+  /** What verifies the tokens it mints. */
+  readonly tokenJwks: TokenJwks;
+  /** @throws IdentityError, CryptoError: see TokenIssuer */
+  mintToken(type: TokenType, spiffeId: string, audience: string): MintedToken;
   /** @throws IdentityError, CryptoError: see SvidIssuer */
   issue(spiffeId: string, csr: Uint8Array): IssuedSvid;
   /** The key of a request, if there may be an SVID for it. @throws IdentityError, CryptoError: see SvidIssuer */
@@ -46,7 +54,8 @@ export interface Authority {
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { stateDirectory, trustDomain, svidLifetimeMs, now, log } = options;
   await ensurePrivateDirectory(nodeStorage, stateDirectory);
-  const { ca, created } = await openCaDirectory({ dir: join(stateDirectory, 'ca'), trustDomain, now: now() });
+  const dir = join(stateDirectory, 'ca');
+  const { ca, created } = await openCaDirectory({ dir, trustDomain, now: now() });
   const { notAfter } = ca.issuer.certificate;
   log.info({ notAfter: notAfter.toISOString() }, created ? 'made a new root CA' : 'opened the root CA');
   log.warn('both CA keys lie in one directory: whoever reads it can make identities');
@@ -54,16 +63,36 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   if (warning !== undefined) log.warn(warning);
   const trustAnchorFile = join(stateDirectory, 'trust-anchor.pem');
   await writePrivateFileAtomically(nodeStorage, trustAnchorFile, trustBundleToPem(ca.bundle));
+  const { tokenJwks, tokenIssuer } = await openTokenIssuer(dir, options);
   const issuer = createSvidIssuer({ ca, randomBytes, lifetimeMs: svidLifetimeMs });
   const registry = await openAgentRegistry(stateDirectory);
   return {
     bundle: ca.bundle,
     trustAnchorFile,
     notAfter,
+    tokenJwks,
+    mintToken: (type, spiffeId, audience) => tokenIssuer.mint({ type, spiffeId, audience, now: now() }),
     issue: (spiffeId, csr) => issuer.issueX509Svid({ spiffeId, csr, now: now() }),
     requestedKey,
     redeem: (token, publicKey) => redeemJoinToken({ dir: stateDirectory, token, publicKey, now: now() }),
     workloadOf: (agentId) => registry.workloadOf(agentId),
     bindToPod: (agentId, pod) => registry.bindToPod(agentId, pod),
   };
+}
+
+/** Opens the keys of tokens, and writes their public halves for whoever verifies tokens outside of the mesh. */
+async function openTokenIssuer(
+  dir: string,
+  { stateDirectory, trustDomain, now, log }: AuthorityOptions,
+): Promise<{ tokenJwks: TokenJwks; tokenIssuer: TokenIssuer }> {
+  const { keys, created } = await openTokenKeys({ dir, now: now() });
+  log.info(created ? 'made new keys for tokens' : 'opened the keys for tokens');
+  const tokenJwks = tokenJwksOf(keys);
+  for (const [file, jwks] of [
+    ['workload-token-keys.json', tokenJwks.workloadTokens],
+    ['jwt-svid-keys.json', tokenJwks.jwtSvids],
+  ] as const) {
+    await writePrivateFileAtomically(nodeStorage, join(stateDirectory, file), jwks);
+  }
+  return { tokenJwks, tokenIssuer: createTokenIssuer(trustDomain, keys) };
 }

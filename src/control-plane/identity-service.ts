@@ -1,33 +1,32 @@
 // The Identity service: how agents obtain identities. See proto/trellis/identity/v1/identity.proto.
 
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { CryptoError } from '../crypto/errors.ts';
 import {
   JoinRequestSchema,
   JoinResponseSchema,
   MintWorkloadSvidRequestSchema,
   MintWorkloadSvidResponseSchema,
+  MintWorkloadTokenRequestSchema,
+  MintWorkloadTokenResponseSchema,
   RenewAgentRequestSchema,
   RenewAgentResponseSchema,
+  type WorkloadRef,
 } from '../gen/proto/trellis/identity/v1/identity_pb.ts';
 import type { Call, Method } from '../grpc/call.ts';
-import { GrpcError, type StatusCode, status } from '../grpc/status.ts';
+import { GrpcError, status } from '../grpc/status.ts';
 import type { TrustBundle } from '../identity/bundle.ts';
 import { IdentityError, type IdentityErrorCode } from '../identity/errors.ts';
 import { agentSpiffeId } from '../identity/ids.ts';
 import type { IssuedSvid } from '../identity/issuer.ts';
 import type { Redeemed } from '../identity/join-tokens.ts';
+import type { MintedToken } from '../identity/tokens/token-issuer.ts';
+import type { TokenJwks } from '../identity/tokens/token-keys.ts';
+import type { TokenType } from '../identity/tokens/types.ts';
+import { tokenTypeFromWire } from '../identity/tokens/wire.ts';
 import type { NamespacedName } from '../model/mesh.ts';
 import { workloadSpiffeId } from '../model/spiffe.ts';
 import { quarantineOf } from '../policy/effective.ts';
+import { asked, type IssuanceResult, identityMethod, refusal } from './identity-method.ts';
 import type { AgentPeer } from './peer.ts';
 import { authorizedWorkload, heldWorkload, type WorkloadAuthorization } from './workload-authorization.ts';
 
@@ -42,61 +41,104 @@ export interface IdentityServiceOptions extends WorkloadAuthorization {
   /** Admits the agent with this key. @throws IdentityError ERR_JOIN_TOKEN_… */
   readonly redeem: (token: string, publicKey: Uint8Array) => Promise<Redeemed>;
   readonly issue: (spiffeId: string, csr: Uint8Array) => IssuedSvid;
-  readonly onIssued: (result: 'issued' | 'denied' | 'failed', detail: string) => void;
+  readonly onIssued: (result: IssuanceResult, detail: string) => void;
+  /** What verifies tokens. */
+  readonly tokenJwks: TokenJwks;
+  /** See TokenIssuer. */
+  readonly mintToken: (type: TokenType, spiffeId: string, audience: string) => MintedToken;
+  /** `unknown`: the request does not say a type that there is. */
+  readonly onMinted: (result: IssuanceResult, type: TokenType | 'unknown', detail: string) => void;
 }
 
-const service = '/trellis.identity.v1.Identity';
-/** The largest request is a CSR for an ML-DSA-87 key, 7.3 KB (see maxCsrBytes), and a token or a name. */
-const maxRequestBytes = 32 * 1024;
-
 export function identityService(options: IdentityServiceOptions): ReadonlyMap<string, Method> {
-  const { bundle } = options;
+  const { bundle, tokenJwks, onIssued: onRefused } = options;
+  const admit = (call: Call): void => void options.agentOf(call);
   const trustBundle = {
     trustDomain: bundle.trustDomain,
     x509Authorities: bundle.anchors.map((anchor) => anchor.der),
+    workloadTokenKeys: tokenJwks.workloadTokens,
+    jwtSvidKeys: tokenJwks.jwtSvids,
   };
   const issue = (spiffeId: string, csr: Uint8Array) => {
     const svid = issueFor(options, spiffeId, csr);
     return { spiffeId, certificates: [...svid.certificates], notAfter: timestampFromDate(svid.notAfter) };
   };
   return new Map([
-    unary(options, 'Join', JoinRequestSchema, JoinResponseSchema, async ({ token, csr }) => {
-      // First, so that a request that is refused costs no token.
-      const publicKey = asked(() => options.requestedKey(csr));
-      const { agentId, workload } = await redeem(options, token, publicKey);
-      await bindIfRunning(options, agentId, workload);
-      const [namespace = '', name = ''] = workload.split('/');
-      const svid = issue(agentSpiffeId(bundle.trustDomain, agentId), csr);
-      return { svid, trustBundle, workload: { namespace, name } };
+    identityMethod({
+      name: 'Join',
+      request: JoinRequestSchema,
+      response: JoinResponseSchema,
+      onRefused,
+      answer: async ({ token, csr }) => {
+        // First, so that a request that is refused costs no token.
+        const publicKey = asked(() => options.requestedKey(csr));
+        const { agentId, workload } = await redeem(options, token, publicKey);
+        await bindIfRunning(options, agentId, workload);
+        const [namespace = '', name = ''] = workload.split('/');
+        const svid = issue(agentSpiffeId(bundle.trustDomain, agentId), csr);
+        return { svid, trustBundle, workload: { namespace, name } };
+      },
     }),
-    unary(
-      options,
-      'RenewAgent',
-      RenewAgentRequestSchema,
-      RenewAgentResponseSchema,
-      async ({ csr }, call) => {
+    identityMethod({
+      name: 'RenewAgent',
+      request: RenewAgentRequestSchema,
+      response: RenewAgentResponseSchema,
+      onRefused,
+      admit: (call) => void options.renewingAgentOf(call),
+      answer: async ({ csr }, call) => {
         const { agentId } = options.renewingAgentOf(call);
         await heldWorkload(options, agentId);
         return { svid: issue(agentSpiffeId(bundle.trustDomain, agentId), csr), trustBundle };
       },
-      (call) => void options.renewingAgentOf(call),
-    ),
-    unary(
-      options,
-      'MintWorkloadSvid',
-      MintWorkloadSvidRequestSchema,
-      MintWorkloadSvidResponseSchema,
-      async ({ workload: asked, csr }, call) => {
-        const { agentId } = options.agentOf(call);
-        const name: NamespacedName = `${asked?.namespace ?? ''}/${asked?.name ?? ''}`;
-        const workload = await authorizedWorkload(options, agentId, name);
-        const id = workloadSpiffeId(bundle.trustDomain, workload.namespace, workload.serviceAccount);
-        refuseQuarantined(options, id);
+    }),
+    identityMethod({
+      name: 'MintWorkloadSvid',
+      request: MintWorkloadSvidRequestSchema,
+      response: MintWorkloadSvidResponseSchema,
+      onRefused,
+      admit,
+      answer: async ({ workload, csr }, call) => {
+        const id = await authorizedId(options, workload, call);
         return { svid: issue(id, csr), trustBundle };
       },
-      (call) => void options.agentOf(call),
-    ),
+    }),
+    identityMethod({
+      name: 'MintWorkloadToken',
+      request: MintWorkloadTokenRequestSchema,
+      response: MintWorkloadTokenResponseSchema,
+      onRefused: (result, detail, request) => {
+        const type = request === undefined ? undefined : tokenTypeFromWire(request.type);
+        options.onMinted(result, type ?? 'unknown', detail);
+      },
+      admit,
+      answer: async ({ workload, type: wireType, audience }, call) => {
+        const id = await authorizedId(options, workload, call);
+        const type = tokenTypeFromWire(wireType);
+        if (type === undefined)
+          throw new GrpcError(
+            status.invalidArgument,
+            `there is no type of token with the number ${wireType}`,
+          );
+        const { token, expiresAt } = asked(() => options.mintToken(type, id, audience));
+        options.onMinted('issued', type, id);
+        return { token, expiresAt: timestampFromDate(expiresAt) };
+      },
+    }),
   ]);
+}
+
+/** The identity of a workload, if this caller may have it. @throws GrpcError */
+async function authorizedId(
+  options: IdentityServiceOptions,
+  ref: WorkloadRef | undefined,
+  call: Call,
+): Promise<string> {
+  const { agentId } = options.agentOf(call);
+  const name: NamespacedName = `${ref?.namespace ?? ''}/${ref?.name ?? ''}`;
+  const workload = await authorizedWorkload(options, agentId, name);
+  const id = workloadSpiffeId(options.bundle.trustDomain, workload.namespace, workload.serviceAccount);
+  refuseQuarantined(options, id);
+  return id;
 }
 
 /** The pod that runs under the name now is the one the token was created for; one that comes later is at its first use. */
@@ -123,20 +165,6 @@ function issueFor(options: IdentityServiceOptions, spiffeId: string, csr: Uint8A
   return svid;
 }
 
-/** Does something with a request that may turn out to be wrong. */
-function asked<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    // Whatever is wrong with the request is the caller's to know; the rest stays here.
-    if (error instanceof CryptoError) throw refusal(status.invalidArgument, error);
-    if (error instanceof IdentityError && error.code === 'ERR_SVID_KEY_NOT_ALLOWED') {
-      throw refusal(status.invalidArgument, error);
-    }
-    throw error;
-  }
-}
-
 const refusedTokens: ReadonlySet<IdentityErrorCode> = new Set([
   'ERR_JOIN_TOKEN_MALFORMED',
   'ERR_JOIN_TOKEN_UNKNOWN',
@@ -155,43 +183,5 @@ async function redeem(
     if (error instanceof IdentityError && refusedTokens.has(error.code))
       throw refusal(status.unauthenticated, error);
     throw error;
-  }
-}
-
-function refusal(code: StatusCode, error: CryptoError | IdentityError): GrpcError {
-  return new GrpcError(code, `${error.code}: ${error.message}`, { cause: error });
-}
-
-function unary<Request extends DescMessage, Response extends DescMessage>(
-  options: IdentityServiceOptions,
-  method: string,
-  requestSchema: Request,
-  responseSchema: Response,
-  answer: (request: MessageShape<Request>, call: Call) => Promise<MessageInitShape<Response>>,
-  admit?: (call: Call) => void,
-): [string, Method] {
-  const handle = async (bytes: Uint8Array, call: Call): Promise<Uint8Array> => {
-    try {
-      return toBinary(
-        responseSchema,
-        create(responseSchema, await answer(parse(requestSchema, bytes), call)),
-      );
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      options.onIssued(error instanceof GrpcError ? 'denied' : 'failed', `${method}: ${detail}`);
-      throw error;
-    }
-  };
-  return [
-    `${service}/${method}`,
-    { kind: 'unary', handle, maxRequestBytes, ...(admit === undefined ? {} : { admit }) },
-  ];
-}
-
-function parse<Request extends DescMessage>(schema: Request, bytes: Uint8Array): MessageShape<Request> {
-  try {
-    return fromBinary(schema, bytes);
-  } catch (error) {
-    throw new GrpcError(status.invalidArgument, `not a ${schema.typeName}`, { cause: error });
   }
 }

@@ -10,6 +10,14 @@ export type IdentityErrorCode =
   | 'ERR_CA_INCOMPLETE'
   /** A CA file cannot be read, or does not belong to the others. */
   | 'ERR_CA_CORRUPT'
+  /** A part of the set of token keys is missing. */
+  | 'ERR_TOKEN_KEYS_INCOMPLETE'
+  /** A token key cannot be read, or is of another algorithm. */
+  | 'ERR_TOKEN_KEYS_CORRUPT'
+  /** Not a JWK set with public keys of tokens. */
+  | 'ERR_TOKEN_KEYS_INVALID'
+  /** A token was asked for an audience that cannot be one. */
+  | 'ERR_TOKEN_AUDIENCE'
   /** The CA directory belongs to another trust domain. */
   | 'ERR_CA_TRUST_DOMAIN'
   | 'ERR_CA_EXPIRED'

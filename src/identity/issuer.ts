@@ -63,7 +63,11 @@ function issue(options: SvidIssuerOptions, lifetimeMs: number, request: SvidRequ
   return { spiffeId, certificates: [leaf], ...validity };
 }
 
-function checkId(spiffeId: string, trustDomain: string): void {
+/**
+ * Demands an ID below the trust domain's own.
+ * @throws IdentityError ERR_SVID_ID_NOT_ALLOWED, CryptoError ERR_SPIFFE_ID_INVALID
+ */
+export function checkId(spiffeId: string, trustDomain: string): void {
   const id = parseSpiffeId(spiffeId);
   if (id.trustDomain === trustDomain && id.path !== '') return;
   throw new IdentityError(

@@ -5,7 +5,10 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** Certificates begin this much before they are issued, so that a peer whose clock is a little behind accepts them. */
+/**
+ * Certificates begin this much before they are issued, so that a peer whose clock is a little behind accepts them; the times
+ * of tokens are taken with as much tolerance.
+ */
 export const clockSkewMs = minute;
 
 /** A stolen workload key is good for no longer than this. */
@@ -14,6 +17,9 @@ export const defaultSvidLifetimeMs = hour;
 export const maxSvidLifetimeMs = day;
 /** Below this, renewing at half life becomes most of what CA and agents do. */
 export const minSvidLifetimeMs = 10 * second;
+
+/** A token is believed of whoever shows it; what is stolen is soon worth nothing. Longer-lived ones are refused, too. */
+export const maxTokenLifetimeMs = 5 * minute;
 
 /**
  * How long after its end an agent's SVID is still good for one thing, its own renewal: a control plane may be away for longer

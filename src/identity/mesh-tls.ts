@@ -8,6 +8,7 @@ import { exportPkcs8, type SigningKey } from '../crypto/keys.ts';
 import { toPem } from '../crypto/pem.ts';
 import type { SpiffeId } from '../crypto/spiffe-id.ts';
 import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts';
+import { verifyCounterSignedPath } from '../crypto/x509/counter-signature.ts';
 import type { KeyPurpose } from '../crypto/x509/oids.ts';
 import { maxPresentedIntermediates, validatePath } from '../crypto/x509/path.ts';
 import { svidId } from '../crypto/x509/svid.ts';
@@ -60,14 +61,16 @@ export interface VerifiedPeer {
 
 /**
  * Validates what the peer of a finished handshake presented, with our own path validation: OpenSSL's knows neither
- * SPIFFE nor that a classical link is none.
+ * SPIFFE nor that a classical link is none. Both signatures of every certificate must verify: whoever has stolen or forged
+ * one of the CA's two keys is not believed.
  * @returns undefined when the peer presented nothing
  * @throws CryptoError whose code says what is wrong with it
  */
 export function verifyPeer(socket: TLSSocket, check: PeerCheck): VerifiedPeer | undefined {
   const [leaf, ...intermediates] = presentedChain(socket).map(parseCertificate);
   if (leaf === undefined) return undefined;
-  validatePath({ ...check, leaf, intermediates, now: validationTime(leaf, check) });
+  const path = validatePath({ ...check, leaf, intermediates, now: validationTime(leaf, check) });
+  verifyCounterSignedPath(path);
   return { id: svidId(leaf), notAfter: leaf.notAfter };
 }
 

@@ -7,6 +7,7 @@ import type { NamespacedName } from '../../model/mesh.ts';
 import { CliError } from '../errors.ts';
 import { duration, workload } from '../options.ts';
 import { print } from '../output.ts';
+import { registerTokenFetch } from './token-fetch.ts';
 
 interface TokenCommandOptions {
   readonly state: string;
@@ -17,7 +18,7 @@ interface TokenCommandOptions {
 export function registerToken(program: Command): void {
   const token = program
     .command('token')
-    .description('join tokens, with which agents are admitted to the mesh');
+    .description('join tokens, which admit agents to the mesh, and tokens of workloads');
   token
     .command('create')
     .description('print a join token for the agent of one pod; it can be used once')
@@ -29,6 +30,7 @@ export function registerToken(program: Command): void {
         .default(defaultJoinTokenTtlMs, '1h'),
     )
     .action(run);
+  registerTokenFetch(token);
 }
 
 async function run({ state, workload: name, ttl }: TokenCommandOptions, command: Command): Promise<void> {

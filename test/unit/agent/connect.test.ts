@@ -9,7 +9,7 @@ import { connectControlPlane, hostAndPort } from '../../../src/agent/connect.ts'
 import { AgentError, type AgentErrorCode } from '../../../src/agent/errors.ts';
 import type { TlsCredentials } from '../../../src/identity/mesh-tls.ts';
 import { meshTlsOptions } from '../../../src/identity/mesh-tls.ts';
-import { issuedByStranger, strangerRoot } from '../../support/impostors.ts';
+import { counterFlaws, issuedByStranger, signedByThief, strangerRoot } from '../../support/impostors.ts';
 import { trustDomain } from '../../support/manifests.ts';
 
 /** To these tests it is the mesh's own. */
@@ -106,6 +106,11 @@ describe('not', () => {
   ])('one whose certificate %s', async (_, times, reason) => {
     const port = await serve(identity(controlPlaneId, times));
     await expectRefusal('ERR_AGENT_CONTROL_PLANE_IDENTITY', reason, port);
+  });
+
+  test.each(counterFlaws)('one whose counter-signature is %s', async (flaw) => {
+    const port = await serve(signedByThief(root, flaw, { spiffeId: controlPlaneId }));
+    await expectRefusal('ERR_AGENT_CONTROL_PLANE_IDENTITY', /counter-signature/, port);
   });
 
   test('one of another trust domain', async () => {

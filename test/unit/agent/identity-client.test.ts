@@ -20,6 +20,7 @@ import {
 import type { Method } from '../../../src/grpc/call.ts';
 import { serveGrpc } from '../../../src/grpc/server.ts';
 import { GrpcError, status } from '../../../src/grpc/status.ts';
+import { tokenJwksOf } from '../../../src/identity/tokens/token-keys.ts';
 import { strangerRoot } from '../../support/impostors.ts';
 import { trustDomain } from '../../support/manifests.ts';
 
@@ -40,7 +41,17 @@ function certificate(subjectKey: Uint8Array, spiffeId = id): Buffer {
   });
 }
 
-const trustBundle = { trustDomain, x509Authorities: [root.certificate.der] };
+const tokenKeys = {
+  'ML-DSA': generateSigningKey('ML-DSA-65'),
+  'JWT-SVID': generateSigningKey('ECDSA-P256'),
+} as const;
+const jwks = tokenJwksOf(tokenKeys);
+const trustBundle = {
+  trustDomain,
+  x509Authorities: [root.certificate.der],
+  workloadTokenKeys: jwks.workloadTokens,
+  jwtSvidKeys: jwks.jwtSvids,
+};
 const good = (subjectKey: Uint8Array): Answer => ({
   svid: { spiffeId: id, certificates: [certificate(subjectKey)] },
   trustBundle,
@@ -98,6 +109,9 @@ test('a good answer becomes an SVID with a key that was made here', async () => 
   expect(svid.leaf.publicKey.equals(svid.key.publicKey)).toBe(true);
   expect(svid.key.algorithm).toBe('ML-DSA-65');
   expect(svid.anchors.map(({ der }) => der)).toEqual([root.certificate.der]);
+  const keys = [...svid.tokenKeys.byKid.values()];
+  expect(keys.map(({ type }) => type)).toEqual(['ML-DSA', 'JWT-SVID']);
+  for (const { type, publicKey } of keys) expect(publicKey.equals(tokenKeys[type].publicKey)).toBe(true);
 });
 
 test('a request holds the name of the workload and a public key, each time another, and nothing private', async () => {
@@ -127,7 +141,7 @@ describe('an answer is not taken', () => {
     [
       'with an empty trust bundle',
       /1 to 64 anchors, this one has 0/,
-      (key) => ({ ...good(key), trustBundle: { trustDomain, x509Authorities: [] } }),
+      (key) => ({ ...good(key), trustBundle: { ...trustBundle, x509Authorities: [] } }),
     ],
     [
       'with a certificate for another key',
@@ -152,13 +166,38 @@ describe('an answer is not taken', () => {
       /ECDSA-P256/,
       (key) => ({
         ...good(key),
-        trustBundle: { trustDomain, x509Authorities: [root.certificate.der, classicalRoot.certificate.der] },
+        trustBundle: {
+          ...trustBundle,
+          x509Authorities: [root.certificate.der, classicalRoot.certificate.der],
+        },
       }),
     ],
     [
       'with a leaf for an anchor',
       /not a CA/,
-      (key) => ({ ...good(key), trustBundle: { trustDomain, x509Authorities: [certificate(key)] } }),
+      (key) => ({ ...good(key), trustBundle: { ...trustBundle, x509Authorities: [certificate(key)] } }),
+    ],
+    [
+      'without the keys of workload tokens',
+      /not a JWK set for ML-DSA tokens/,
+      (key) => ({ ...good(key), trustBundle: { ...trustBundle, workloadTokenKeys: '' } }),
+    ],
+    [
+      'without the keys of JWT-SVIDs',
+      /not a JWK set for JWT-SVID tokens/,
+      (key) => ({ ...good(key), trustBundle: { ...trustBundle, jwtSvidKeys: '' } }),
+    ],
+    [
+      'with the keys in each other’s place',
+      /there is no key for these tokens/,
+      (key) => ({
+        ...good(key),
+        trustBundle: {
+          ...trustBundle,
+          workloadTokenKeys: jwks.jwtSvids,
+          jwtSvidKeys: jwks.workloadTokens,
+        },
+      }),
     ],
     [
       'with something else than a certificate',

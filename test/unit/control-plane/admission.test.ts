@@ -148,10 +148,13 @@ describe('a caller without a certificate', () => {
     expect(await announce(session, 'Join', 32 * 1024 + 1)).toBe(String(status.resourceExhausted));
   });
 
-  test.each(['RenewAgent', 'MintWorkloadSvid'])('is turned away from %s at once', async (method) => {
-    const session = await connect(await TestControlPlane.start());
-    expect(await announce(session, method, 10_000)).toBe(String(status.unauthenticated));
-  });
+  test.each(['RenewAgent', 'MintWorkloadSvid', 'MintWorkloadToken'])(
+    'is turned away from %s at once',
+    async (method) => {
+      const session = await connect(await TestControlPlane.start());
+      expect(await announce(session, method, 10_000)).toBe(String(status.unauthenticated));
+    },
+  );
 
   test('has a few calls at a time, unlike an agent', async () => {
     const controlPlane = await TestControlPlane.start(withPod);

@@ -29,7 +29,13 @@ import type { TlsCredentials } from '../../../src/identity/mesh-tls.ts';
 import { adsPath } from '../../../src/xds/agreed-names.ts';
 import { typeUrls } from '../../../src/xds/resources.ts';
 import { TestControlPlane } from '../../support/control-plane.ts';
-import { issuedByMesh, issuedByStranger, strangerRoot } from '../../support/impostors.ts';
+import {
+  counterFlaws,
+  issuedByMesh,
+  issuedByStranger,
+  signedByThief,
+  strangerRoot,
+} from '../../support/impostors.ts';
 import { namespace, spiffeId, trustDomain, workloadManifests } from '../../support/manifests.ts';
 import { obtainIdentity } from '../../support/mesh-client.ts';
 import { until } from '../../support/until.ts';
@@ -162,6 +168,20 @@ describe('without the certificate of an agent', () => {
     const session = await connect(await credentials());
     await expect(make(session)).rejects.toMatchObject({ code: status.unauthenticated });
   });
+
+  const stolen = counterFlaws.flatMap((flaw) => calls.map(([what, make]) => [flaw, what, make] as const));
+  test.each(stolen)(
+    'that of an admitted agent, but its counter-signature is %s: %s is UNAUTHENTICATED',
+    async (flaw, _what, make) => {
+      const { agent } = await obtainIdentity(controlPlane, 'client');
+      const credentials = signedByThief(await controlPlane.ca(), flaw, { spiffeId: agent.spiffeId });
+      await expect(make(await connect(credentials))).rejects.toMatchObject(
+        refused(status.unauthenticated, /^ERR_COUNTER_SIGNATURE_(MISSING|INVALID): /),
+      );
+      // The same call is answered to the agent itself.
+      await make(await connect(agent));
+    },
+  );
 
   test('nor may one whose certificate names an agent that was never admitted', async () => {
     const never = issuedByMesh(await controlPlane.ca(), { spiffeId: agentId('f'.repeat(32)) });
