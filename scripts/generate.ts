@@ -34,12 +34,16 @@ const envoyInputs = [
   'envoy/config/listener/v3/listener.proto',
   'envoy/config/rbac/v3/rbac.proto',
   'envoy/config/route/v3/route.proto',
+  'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/discovery/v3/discovery.proto',
   'envoy/extensions/access_loggers/stream/v3/stream.proto',
+  'envoy/extensions/filters/http/ext_authz/v3/ext_authz.proto',
   'envoy/extensions/filters/http/rbac/v3/rbac.proto',
   'envoy/extensions/filters/http/router/v3/router.proto',
   'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto',
+  'envoy/extensions/filters/network/ext_authz/v3/ext_authz.proto',
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
+  'envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto',
   'envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
@@ -62,6 +66,28 @@ function addIgnoreEmpty(validateProto: string): string {
   });
 }
 
+/** Fields of messages that are newer than the shipped protos, as Envoy 1.40 knows them. */
+function addRemoveOnMatch(mutationRules: string): string {
+  if (mutationRules.includes('remove_on_match')) return mutationRules;
+  return mutationRules
+    .replace(
+      'import "envoy/type/matcher/v3/regex.proto";',
+      'import "envoy/type/matcher/v3/regex.proto";\nimport "envoy/type/matcher/v3/string.proto";',
+    )
+    .replace(
+      'message HeaderMutation {',
+      'message HeaderMutation {\n  message RemoveOnMatch { type.matcher.v3.StringMatcher key_matcher = 1; }\n',
+    )
+    .replace(
+      /core\.v3\.HeaderValueOption append = 2;/,
+      'core.v3.HeaderValueOption append = 2;\n    RemoveOnMatch remove_on_match = 3;',
+    );
+}
+
+async function rewrite(file: string, change: (text: string) => string): Promise<void> {
+  await writeFile(file, change(await readFile(file, 'utf8')));
+}
+
 async function generateProto(output: string): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'trellis-proto-'));
   try {
@@ -69,8 +95,8 @@ async function generateProto(output: string): Promise<void> {
     for (const folder of protoFolders) {
       await cp(join(shipped, folder), join(tree, folder.slice(folder.indexOf('/') + 1)), { recursive: true });
     }
-    const validate = join(tree, 'validate/validate.proto');
-    await writeFile(validate, addIgnoreEmpty(await readFile(validate, 'utf8')));
+    await rewrite(join(tree, 'validate/validate.proto'), addIgnoreEmpty);
+    await rewrite(join(tree, 'envoy/config/common/mutation_rules/v3/mutation_rules.proto'), addRemoveOnMatch);
     await cp(join(root, 'proto'), tree, { recursive: true });
     const template = {
       version: 'v2',

@@ -53,7 +53,9 @@ export function importSigningKey(pkcs8: Uint8Array): SigningKey {
       const algorithm = algorithmOf(publicKey);
       refuseVerifyOnly(algorithm);
       if (signatureAlgorithms[algorithm].seedBytes !== undefined) exportSeed(privateKey);
-      return { algorithm, privateKey, publicKey };
+      const key: SigningKey = { algorithm, privateKey, publicKey };
+      checkPair(key);
+      return key;
     },
   );
 }
@@ -105,6 +107,13 @@ export function algorithmOf(publicKey: KeyObject): SignatureAlgorithm {
     'ERR_ALGORITHM_UNKNOWN',
     `no algorithm of Trellis has keys of type ${type}${curve === undefined ? '' : ` on ${curve}`}`,
   );
+}
+
+/** An EC private key carries its public half (RFC 5915 §3), and OpenSSL believes what it says. */
+function checkPair(key: SigningKey): void {
+  const probe = Buffer.from('trellis pairwise consistency');
+  if (!verifyBytes(key.publicKey, probe, signBytes(key, probe)))
+    throw new CryptoError('ERR_KEY_INVALID', 'the two halves of the key do not belong together');
 }
 
 function exportSeed(privateKey: KeyObject): Buffer {

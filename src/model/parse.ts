@@ -24,12 +24,18 @@ export interface Parsed {
 /** Parses manifests; remembers by identity what it parsed, so that an unchanged manifest yields the same resource. */
 export type ManifestParser = (content: unknown) => Parsed;
 
+/** What is wrong with a policy that its schema cannot say, paths from the manifest's root. Must not throw. */
+export type PolicyCheck = (spec: QuantumSecurityPolicySpec) => readonly Issue[];
+
 /** Never throws, whatever `content` is. */
-export function createManifestParser(validate: CustomResourceValidator): ManifestParser {
+export function createManifestParser(
+  validate: CustomResourceValidator,
+  checkPolicy: PolicyCheck = () => [],
+): ManifestParser {
   const remembered = new WeakMap<object, Parsed>();
   return (content) => {
-    if (typeof content !== 'object' || content === null) return parse(content, validate);
-    const known = remembered.get(content) ?? parse(content, validate);
+    if (typeof content !== 'object' || content === null) return parse(content, validate, checkPolicy);
+    const known = remembered.get(content) ?? parse(content, validate, checkPolicy);
     remembered.set(content, known);
     return known;
   };
@@ -43,7 +49,7 @@ function isWithinDepth(value: unknown, depth = maxDepth): boolean {
   return depth > 0 && Object.values(value).every((child) => isWithinDepth(child, depth - 1));
 }
 
-function parse(content: unknown, validate: CustomResourceValidator): Parsed {
+function parse(content: unknown, validate: CustomResourceValidator, checkPolicy: PolicyCheck): Parsed {
   if (!isWithinDepth(content)) {
     const message = `nested deeper than ${maxDepth} levels; no resource of the mesh is`;
     const issue: Issue = { severity: 'error', code: 'InvalidObject', path: [], message };
@@ -59,7 +65,7 @@ function parse(content: unknown, validate: CustomResourceValidator): Parsed {
   }
   const { kind } = judged;
   const meta = readWith(metadata, ownField(content, 'metadata') ?? {}, ['metadata']);
-  const body = readBody(kind, content, validate);
+  const body = readBody(kind, content, validate, checkPolicy);
   const issues = [...meta.issues, ...body.issues];
   const object = referenceOf(kind, content);
   const bad =
@@ -80,7 +86,12 @@ interface Body {
   readonly issues: readonly Issue[];
 }
 
-function readBody(kind: MeshKind, content: unknown, validate: CustomResourceValidator): Body {
+function readBody(
+  kind: MeshKind,
+  content: unknown,
+  validate: CustomResourceValidator,
+  checkPolicy: PolicyCheck,
+): Body {
   switch (kind) {
     case 'Pod':
       return made(readWith(pod, content), readPod);
@@ -98,10 +109,12 @@ function readBody(kind: MeshKind, content: unknown, validate: CustomResourceVali
       };
     }
     case 'QuantumSecurityPolicy': {
-      const { spec, issues } = validate(kind, content);
+      const { spec: valid, issues } = validate(kind, content);
+      const spec = valid as QuantumSecurityPolicySpec;
       return {
-        issues,
-        make: ({ namespace, name }) => ({ kind, namespace, name, spec: spec as QuantumSecurityPolicySpec }),
+        // Only what has the right shape can be looked at more closely.
+        issues: issues.length > 0 ? issues : checkPolicy(spec),
+        make: ({ namespace, name }) => ({ kind, namespace, name, spec }),
       };
     }
   }

@@ -74,7 +74,7 @@ export function formatPath(path: FieldPath): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
-    else if (!/^[A-Za-z_][\w-]*$/.test(step)) text += `[${quote(step)}]`;
+    else if (!/^[A-Za-z_][\w-]{0,79}$/.test(step)) text += `[${quote(step)}]`;
     else text += text === '' ? step : `.${step}`;
   }
   return text;
@@ -93,10 +93,19 @@ export function quote(value: unknown): string {
   return cut ? `${text.slice(0, maxQuotedLength)}…` : text;
 }
 
+/** The first line of somebody else's message, which may quote what it complains about. */
+export function firstLine(message: string): string {
+  const line = message.slice(0, maxForeignLength + 1).split('\n', 1)[0] ?? '';
+  return escapeInvisible(line.length > maxForeignLength ? `${line.slice(0, maxForeignLength)}…` : line);
+}
+
+/** Room for a sentence and the value in it. */
+const maxForeignLength = 200;
+
 /** JSON leaves C1 controls and bidirectional overrides as they are; both can falsify a line on a terminal. */
 function escapeInvisible(text: string): string {
   return text.replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

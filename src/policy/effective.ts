@@ -32,7 +32,7 @@ export interface AuthorizationRequirement {
 
 /** Why a workload is cut off although no rule denies it: its policies contradict each other or cannot be kept. */
 export interface Conflict {
-  readonly dimension: 'quantumAuthentication' | 'complianceLevel' | 'quarantine';
+  readonly dimension: 'complianceLevel' | 'quarantine';
   readonly policies: readonly NamespacedName[];
   readonly reason: string;
 }
@@ -70,6 +70,11 @@ const defaultAuthentication: QuantumAuthentication = 'enabled';
 /** Whether callers without a certificate are let through the handshake. */
 export function acceptsAnonymous({ quantumAuthentication }: EffectivePolicy): boolean {
   return quantumAuthentication === 'optional' || quantumAuthentication === 'disabled';
+}
+
+/** The policies that demand the counter-signature of callers; empty where none does. */
+export function hybridPolicies(policy: EffectivePolicy): readonly NamespacedName[] {
+  return policy.quantumAuthentication === 'hybrid' ? policy.authenticationPolicies : [];
 }
 
 /** The effective policy of a workload under the policies of `state`. */
@@ -120,13 +125,6 @@ export function mergePolicies(
     defaultAuthentication,
   );
   conflicts.push(...complianceConflicts(enforced));
-  if (authentication.value === 'hybrid') {
-    conflicts.push({
-      dimension: 'quantumAuthentication',
-      policies: authentication.policies,
-      reason: 'hybrid asks for a check of the counter-signature that this version cannot make',
-    });
-  }
   return {
     postQuantumEncryption: encryption.value,
     quantumAuthentication: authentication.value,

@@ -18,6 +18,7 @@ import { contextConstructed, tag } from '../der/tags.ts';
 import { asParseError, CryptoError } from '../errors.ts';
 import { parseSpki, readSignatureAlgorithm } from '../spki.ts';
 import { type Extensions, readExtensions } from './extensions.ts';
+import { checkName } from './name.ts';
 
 /** An ML-DSA-87 CA certificate with a second key and a counter-signature has about 8 KB. */
 export const maxCertificateBytes = 16 * 1024;
@@ -95,6 +96,8 @@ function readTbs(
   const wrapper = fields.next(contextConstructed(3), 'extensions');
   fields.end('TBSCertificate');
   if (issuer.content.length === 0) throw derError('the issuer is empty');
+  checkName(issuer, 'issuer');
+  checkName(subject, 'subject');
   const key = parseSpki(spki.raw);
   return {
     fields: {

@@ -13,7 +13,8 @@ import {
 } from 'yaml';
 import type { Manifest } from '../../model/manifest.ts';
 import { isRecord } from '../../model/manifest.ts';
-import type { FieldPath, Origin, Problem } from '../../model/problem.ts';
+import { type FieldPath, firstLine, type Origin, type Problem } from '../../model/problem.ts';
+import { checkTree } from './check-tree.ts';
 import { fileError } from './file-problem.ts';
 import { maxAliases, maxObjectsPerFile } from './limits.ts';
 
@@ -33,7 +34,7 @@ export function parseManifestFile(file: string, text: string): ParsedFile {
     return parseText(file, text);
   } catch (cause) {
     // The parser reports mistakes as data; what it throws is a resource running out, such as the stack.
-    const message = `cannot be parsed: ${firstLine(cause)}; split or simplify the file`;
+    const message = `cannot be parsed: ${messageOf(cause)}; split or simplify the file`;
     return { manifests: [], problems: [fileError('InvalidSyntax', file, message)] };
   }
 }
@@ -76,7 +77,8 @@ function parseYaml(text: string): {
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
     version: '1.2',
-    uniqueKeys: true,
+    // checkTree does it, in less time.
+    uniqueKeys: false,
     merge: true,
     prettyErrors: false,
     // Warnings are read from the document, below; the library shall not print them as well.
@@ -87,9 +89,14 @@ function parseYaml(text: string): {
 
 /** A warning is an unknown tag: a value that would not be what it says. */
 function syntaxProblems(document: YamlDocument, at: (offset: number) => Origin): readonly Problem[] {
-  return [...document.errors, ...document.warnings].map((error) => {
-    const { file, line, column } = at(error.pos[0]);
-    return fileError('InvalidSyntax', file, `not valid YAML: ${firstLine(error)}`, line, column);
+  const found = [...document.errors, ...document.warnings].map((error) => ({
+    offset: error.pos[0],
+    message: messageOf(error),
+  }));
+  const problem = found.length === 0 ? checkTree(document) : undefined;
+  return [...found, ...(problem === undefined ? [] : [problem])].map(({ offset, message }) => {
+    const { file, line, column } = at(offset);
+    return fileError('InvalidSyntax', file, `not valid YAML: ${message}`, line, column);
   });
 }
 
@@ -97,7 +104,7 @@ function toPlain(document: YamlDocument): { readonly value: unknown } | { readon
   try {
     return { value: document.toJS({ maxAliasCount: maxAliases }) };
   } catch (cause) {
-    return { problem: `cannot be read: ${firstLine(cause)}` };
+    return { problem: `cannot be read: ${messageOf(cause)}` };
   }
 }
 
@@ -193,6 +200,6 @@ function lineAndColumn(
   return { line: Math.max(line, 1), column: Math.max(col, 1) };
 }
 
-function firstLine(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).split('\n', 1)[0] ?? '';
+function messageOf(cause: unknown): string {
+  return firstLine(cause instanceof Error ? cause.message : String(cause));
 }

@@ -12,7 +12,7 @@ export const maxDepth = 16;
 /** Documents of one file and items of its lists, together. */
 export const maxObjectsPerFile = 20_000;
 
-/** YAML aliases may expand to at most this many nodes: "billion laughs" stays small. */
+/** Aliases of one YAML document, and how often one anchor may come in through nested ones: "billion laughs" stays small. */
 export const maxAliases = 100;
 
 /** Delays of the watcher; tests shorten some. */

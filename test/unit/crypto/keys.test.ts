@@ -113,6 +113,14 @@ describe('importSigningKey', () => {
     );
   });
 
+  test('refuses an EC private key that carries the public half of another one', () => {
+    const [own, other] = [generateSigningKey('ECDSA-P256'), generateSigningKey('ECDSA-P256')];
+    const mixed = exportPkcs8(own);
+    const publicBits = parseSpki(spkiDer(other)).keyBits;
+    publicBits.copy(mixed, mixed.length - publicBits.length);
+    expectCode('ERR_KEY_INVALID', () => importSigningKey(mixed), 'belong together');
+  });
+
   test('refuses an expanded key without its seed', () => {
     const error = expectCode('ERR_KEY_INVALID', () => importSigningKey(wrap(octetString(secretKey))));
     expect(error.message).toContain('seed');

@@ -1,9 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { signatureAlgorithms } from '../../../src/crypto/algorithms.ts';
 import { bitString, oid, sequence, tlv } from '../../../src/crypto/der/write.ts';
-import { CryptoError } from '../../../src/crypto/errors.ts';
 import { generateSigningKey, spkiDer } from '../../../src/crypto/keys.ts';
 import { encodeSpki, parseSpki } from '../../../src/crypto/spki.ts';
 import { expectCode } from './support/fixtures.ts';
@@ -58,28 +56,5 @@ describe('parseSpki', () => {
     expectCode('ERR_ALGORITHM_UNKNOWN', () => parseSpki(ed25519));
     // RSA's NULL parameter is already outside the profile.
     expectCode('ERR_KEY_INVALID', () => parseSpki(rsa));
-  });
-
-  test('arbitrary bytes and changed keys never throw anything but CryptoError', () => {
-    const changed = fc
-      .tuple(fc.constantFrom(mlDsa, ecdsa), fc.nat(), fc.integer({ min: 1, max: 255 }))
-      .map(([spki, position, mask]) => {
-        const copy = Buffer.from(spki);
-        const index = position % Math.min(copy.length, 120);
-        copy[index] = (copy[index] ?? 0) ^ mask;
-        return copy;
-      });
-    fc.assert(
-      fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), changed), (bytes) => {
-        try {
-          expect(encodeSpki(parseSpki(bytes).algorithm, parseSpki(bytes).keyBits)).toEqual(
-            Buffer.from(bytes),
-          );
-        } catch (error) {
-          expect(error).toBeInstanceOf(CryptoError);
-        }
-      }),
-      { numRuns: 500 },
-    );
   });
 });

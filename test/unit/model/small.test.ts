@@ -7,6 +7,7 @@ import { isDnsLabel, isDnsSubdomain, isUid } from '../../../src/model/names.ts';
 import { nearestName } from '../../../src/model/nearest.ts';
 import {
   compareProblems,
+  firstLine,
   formatPath,
   formatProblem,
   type Problem,
@@ -95,6 +96,7 @@ describe('messages', () => {
     expect(formatPath(['spec', 'ports', 0, 'name'])).toBe('spec.ports[0].name');
     expect(formatPath(['metadata', 'labels', 'a.b/c'])).toBe('metadata.labels["a.b/c"]');
     expect(formatPath(['a\u001bb'])).toBe('["a\\u001bb"]');
+    expect(formatPath(['a'.repeat(100_000)]).length).toBeLessThan(100);
   });
 
   test('quoted values have no control characters and a bounded length', () => {
@@ -109,6 +111,11 @@ describe('messages', () => {
 
   test('quoted values cannot turn the text of a terminal around', () => {
     expect(quote('a\u202eb\u2066\u009b\u200b\ufeff')).toBe('"a\\u202eb\\u2066\\u009b\\u200b\\ufeff"');
+  });
+
+  test('of others are shortened to a line that a terminal can bear', () => {
+    expect(firstLine('a\u001bb\nc')).toBe('a\\u001bb');
+    expect(firstLine('x'.repeat(100_000)).length).toBeLessThan(250);
   });
 
   test('are ordered by place', () => {

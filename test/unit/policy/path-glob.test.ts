@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { pathGlobToRegex } from '../../../src/policy/path-glob.ts';
 
@@ -42,15 +41,5 @@ describe('pathGlobToRegex', () => {
     ['/', '/x', false],
   ])('%s and %s: %s', (glob, path, expected) => {
     expect(matches(glob, path)).toBe(expected);
-  });
-
-  test('a glob without stars matches itself and nothing else, whatever characters it has', () => {
-    const path = fc.stringMatching(/^(\/[^*?/\n]{1,10}){1,4}$/);
-    fc.assert(
-      fc.property(path, path, (glob, other) => {
-        expect(matches(glob, glob)).toBe(true);
-        expect(matches(glob, other)).toBe(glob === other);
-      }),
-    );
   });
 });

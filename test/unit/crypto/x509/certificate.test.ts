@@ -8,6 +8,7 @@ import {
   octetString,
   oid,
   sequence,
+  setOfOne,
   smallInteger,
   tlv,
   unsignedInteger,
@@ -38,6 +39,9 @@ const derFalse = tlv(tag.boolean, Buffer.of(0));
 function parseForged(change: Parameters<typeof forge>[2]): ReturnType<typeof parseCertificate> {
   return parseCertificate(forge(leaf, root.key, change));
 }
+
+const attribute = (value: Uint8Array): Buffer => sequence(oid('2.5.4.3'), value);
+const name = (value: Uint8Array): Buffer => sequence(setOfOne(attribute(value)));
 
 describe('parseCertificate', () => {
   test('an unchanged forgery parses, so the refusals below have their own reasons', () => {
@@ -84,6 +88,13 @@ describe('refuses structure outside the profile', () => {
     ['two different signature algorithms', { algorithm: encodeSignatureAlgorithm('ML-DSA-87') }],
     ['an outer algorithm that differs', { outerAlgorithm: encodeSignatureAlgorithm('ML-DSA-87') }],
     ['an empty issuer', { issuer: sequence() }],
+    ['an issuer that is no name', { issuer: sequence(sequence(attribute(utf8String('a')))) }],
+    ['a subject that is no name', { subject: sequence(octetString(Buffer.of(1))) }],
+    ['a name with an empty part', { subject: sequence(tlv(tag.set)) }],
+    ['a name with bytes after a value', { subject: name(Buffer.concat([utf8String('a'), derTrue])) }],
+    ['a name that is no text', { subject: name(octetString(Buffer.of(1))) }],
+    ['a name that is no UTF-8', { subject: name(tlv(tag.utf8String, Buffer.of(0xff))) }],
+    ['a printable name that is not', { subject: name(tlv(tag.printableString, Buffer.from('é'))) }],
     ['notAfter before notBefore', { validity: sequence(utc('260301120001Z'), utc('260301120000Z')) }],
     [
       'a third time',

@@ -68,6 +68,7 @@ describe('quantum-trader', () => {
       expect(spec?.selector).toEqual({ matchLabels: { app: name } });
       expect(spec?.authorization).toBeDefined();
     }
+    expect(policies.get('quantum-trader/execution')?.spec.quantumAuthentication).toBe('hybrid');
     expect(policies.size).toBe(services.length + 1);
     expect(quantumServices.get('quantum-trader/ai-engine')?.spec.traffic?.timeout).toBe('2s');
   });
@@ -75,15 +76,17 @@ describe('quantum-trader', () => {
   test('allows what its README says, and nothing else', async () => {
     const { policies } = await load();
     const allowed = services.flatMap((callee) =>
-      (policies.get(`quantum-trader/${callee}`)?.spec.authorization ?? []).flatMap(({ from, to }) =>
-        from.flatMap(({ principals }) =>
-          principals.flatMap((principal) =>
-            (to ?? []).map(({ ports, methods, paths }) => {
-              const what = methods === undefined ? 'the whole port' : `${methods.join()} ${paths?.join()}`;
-              return `${principal.split('/').at(-1)} → ${callee}:${ports?.join()} ${what}`;
-            }),
+      (policies.get(`quantum-trader/${callee}`)?.spec.authorization ?? []).flatMap(
+        ({ from, to, token, condition }) =>
+          from.flatMap(({ principals }) =>
+            principals.flatMap((principal) =>
+              (to ?? []).map(({ ports, methods, paths }) => {
+                const what = methods === undefined ? 'the whole port' : `${methods.join()} ${paths?.join()}`;
+                const only = condition ?? (token === undefined ? '' : 'a token of its own');
+                return `${principal.split('/').at(-1)} → ${callee}:${ports?.join()} ${what} ${only}`.trimEnd();
+              }),
+            ),
           ),
-        ),
       ),
     );
     expect(allowed.sort()).toEqual(callsOf(await readFile(join(directory, 'README.md'), 'utf8')).sort());
@@ -97,7 +100,7 @@ function callsOf(readme: string): string[] {
     .split('\n')
     .filter((line) => /^\| .* \|$/.test(line) && !line.startsWith('| to'))
     .flatMap((line) => {
-      const [to = '', from = '', what = ''] = line
+      const [to = '', from = '', what = '', only = ''] = line
         .slice(1, -1)
         .split('|')
         .map((cell) => cell.trim());
@@ -115,7 +118,9 @@ function callsOf(readme: string): string[] {
         .split(', ')
         .filter((caller) => services.includes(caller))
         .flatMap((caller) =>
-          what.split(', ').map((each) => `${caller} → ${callee} ${each.replaceAll('`', '')}`),
+          what
+            .split(', ')
+            .map((each) => `${caller} → ${callee} ${each} ${only}`.replaceAll('`', '').trimEnd()),
         );
     });
 }

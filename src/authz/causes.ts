@@ -1,0 +1,28 @@
+// Why the agent denied, where no rule of a policy came into it, or could not answer at all.
+
+import { type Cause, causes } from '../policy/authorize/decision.ts';
+
+/** What can be wrong with the certificate of a caller who must be counter-signed. */
+export type CounterSignatureCause =
+  /** No certificate, or one without a counter-signature. */
+  | 'counter-signature-missing'
+  /** It does not verify under the issuer in the workload's own trust bundle, or the certificate does not. */
+  | 'counter-signature-invalid';
+
+/** Labels of a metric. `none`: allowed. */
+export const checkCauses = [
+  'none',
+  ...causes,
+  'counter-signature-missing',
+  'counter-signature-invalid',
+  /** Nothing has been received from the control plane yet. */
+  'policy-unknown',
+  'request-malformed',
+  'request-too-large',
+  'internal',
+] as const satisfies readonly (Cause | CounterSignatureCause | string)[];
+
+export type CheckCause = (typeof checkCauses)[number];
+
+/** `failed`: answered with an error, which Envoy takes for no. */
+export type CheckResult = 'allowed' | 'denied' | 'failed';
