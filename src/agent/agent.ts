@@ -3,6 +3,7 @@
 
 import type { ClientHttp2Session } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CheckCause, CheckResult } from '../authz/causes.ts';
 import { meshTls } from '../crypto/algorithms.ts';
 import { generateSigningKey } from '../crypto/keys.ts';
 import type { Certificate } from '../crypto/x509/certificate.ts';
@@ -11,6 +12,8 @@ import { GrpcError, status } from '../grpc/status.ts';
 import type { TlsCredentials } from '../identity/mesh-tls.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { workloadHeader } from '../xds/agreed-names.ts';
+import { Authorization } from './authorization.ts';
+import { followAuthorization } from './authorization-client.ts';
 import { backoffMs } from './backoff.ts';
 import { type ControlPlaneAddress, connectControlPlane, hostAndPort } from './connect.ts';
 import { AgentError } from './errors.ts';
@@ -19,6 +22,7 @@ import { keepFresh } from './keep-fresh.ts';
 import { relayMethod } from './relay.ts';
 import { SecretStore, sdsMethod } from './sds.ts';
 import { serveSocket } from './socket.ts';
+import { tokenMethod } from './tokens.ts';
 import { Upstream } from './upstream.ts';
 
 export interface AgentOptions {
@@ -41,6 +45,10 @@ export interface AgentReport {
   readonly connected: () => void;
   readonly disconnected: (reason: string) => void;
   readonly svid: (svid: HeldSvid) => void;
+  /** How its workload authorizes requests is known, or not any more. */
+  readonly authorization: (known: boolean) => void;
+  /** One request or connection that Envoy asked about. */
+  readonly decision: (result: CheckResult, cause: CheckCause) => void;
   readonly renewalFailed: () => void;
 }
 
@@ -57,11 +65,19 @@ class Agent {
   readonly #options: AgentOptions;
   readonly #secrets = new SecretStore();
   #anchors: readonly Certificate[];
+  readonly #authorization: Authorization;
   #credentials: TlsCredentials | undefined;
 
   constructor(options: AgentOptions) {
+    const { anchors, trustDomain, now, report, log } = options;
     this.#options = options;
-    this.#anchors = options.anchors;
+    this.#anchors = anchors;
+    this.#authorization = new Authorization({
+      trustDomain,
+      now,
+      onDecision: report.decision,
+      onError: (error) => log.error({ err: error }, 'a request was denied because deciding it failed'),
+    });
   }
 
   async run(): Promise<void> {
@@ -82,14 +98,20 @@ class Agent {
         },
       },
     });
+    const headers = () => ({ [workloadHeader]: `${workload?.namespace}/${workload?.name}` });
     const relay = relayMethod({
       upstream: () => (workload === undefined ? undefined : upstream.current()),
-      headers: () => ({ [workloadHeader]: `${workload?.namespace}/${workload?.name}` }),
+      headers,
+    });
+    const tokens = tokenMethod({
+      upstream: () => upstream.current(),
+      workload: () => workload,
+      now: this.#options.now,
     });
     const sds = sdsMethod(this.#secrets, {
       onNack: ({ names, message }) => log.error({ names, reason: message }, 'Envoy refused a secret'),
     });
-    const methods = new Map<string, Method>([relay, sds]);
+    const methods = new Map<string, Method>([relay, sds, tokens, this.#authorization.method]);
     const socket = await serveSocket(this.#options.socket, methods, (error, path) => {
       log.error({ err: error, path }, 'a call on the socket failed unexpectedly');
     });
@@ -106,6 +128,7 @@ class Agent {
       await Promise.all([
         this.#keepAgent(joined.svid, upstream),
         this.#keepWorkload(joined.workload, upstream),
+        this.#followAuthorization(upstream, headers),
       ]);
     } finally {
       await socket.close();
@@ -150,6 +173,33 @@ class Agent {
   #adopt(svid: HeldSvid): void {
     this.#credentials = svid;
     this.#anchors = svid.anchors;
+    this.#authorization.trust(svid);
+  }
+
+  #followAuthorization(upstream: Upstream, headers: () => Readonly<Record<string, string>>): Promise<void> {
+    const { log, report, random, signal } = this.#options;
+    return followAuthorization({
+      ready: () => upstream.ready(),
+      headers,
+      adopt: (resource) => {
+        try {
+          this.#authorization.adopt(resource);
+          log.info('new authorization rules for the workload');
+        } catch (error) {
+          log.error(
+            { err: error },
+            'cannot decide by the new authorization rules; all that needs them is denied',
+          );
+          throw error;
+        } finally {
+          report.authorization(this.#authorization.isKnown);
+        }
+      },
+      onFailure: (error) =>
+        log.warn({ err: error }, 'lost the stream of authorization rules; opening it again'),
+      random,
+      signal,
+    });
   }
 
   #keepAgent(initial: HeldSvid, upstream: Upstream): Promise<void> {
@@ -178,6 +228,7 @@ class Agent {
       obtain: async () => mintWorkloadSvid(await upstream.ready(), workload, trustDomain),
       accept: async (svid) => {
         this.#secrets.update(trustDomain, svid);
+        this.#authorization.trust(svid);
         report.svid(svid);
         log.info(
           { spiffeId: svid.spiffeId, notAfter: svid.leaf.notAfter.toISOString() },

@@ -1,7 +1,7 @@
 // Envoy's bootstrap: where the agent's socket is and where the admin interface listens. It holds nothing secret and
 // nothing that changes; listeners, clusters and certificates all come over the socket.
 
-import { agentClusterName } from '../xds/agreed-names.ts';
+import { agentClusterName, authzClusterName } from '../xds/agreed-names.ts';
 
 /** After a lost stream Envoy tries again within these bounds (its own default is up to 30 s). */
 const retryBackOff = { base_interval: '0.2s', max_interval: '1s' };
@@ -38,7 +38,9 @@ export function envoyBootstrap(options: BootstrapOptions): object {
       lds_config: { ads: {}, resource_api_version: 'V3' },
       cds_config: { ads: {}, resource_api_version: 'V3' },
     },
-    static_resources: { clusters: [agentSocketCluster(options.socket)] },
+    static_resources: {
+      clusters: [agentClusterName, authzClusterName].map((name) => agentSocketCluster(name, options.socket)),
+    },
     overload_manager: {
       resource_monitors: [
         {
@@ -54,9 +56,9 @@ export function envoyBootstrap(options: BootstrapOptions): object {
   };
 }
 
-function agentSocketCluster(path: string): object {
+function agentSocketCluster(name: string, path: string): object {
   return {
-    name: agentClusterName,
+    name,
     type: 'STATIC',
     connect_timeout: '1s',
     typed_extension_protocol_options: {
@@ -66,7 +68,7 @@ function agentSocketCluster(path: string): object {
       },
     },
     load_assignment: {
-      cluster_name: agentClusterName,
+      cluster_name: name,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
     },
   };

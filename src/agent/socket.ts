@@ -13,8 +13,11 @@ import { AgentError } from './errors.ts';
 const socketMode = 0o600;
 /** What a Unix socket address can hold (`sun_path`), less its terminating zero. */
 const maxSocketPathBytes = 107;
-/** One proxy: an ADS stream, an SDS stream per secret and TLS context, with room to reconnect. */
-const limits: Partial<GrpcLimits> = { maxSessions: 16, maxConcurrentStreams: 256 };
+/**
+ * One proxy: on one connection an ADS stream and an SDS stream per secret and TLS context, and from each of its worker
+ * threads, one a processor, a connection for checks, of which Envoy opens more when one is full; with room to reconnect.
+ */
+const limits: Partial<GrpcLimits> = { maxSessions: 256, maxConcurrentStreams: 256 };
 const closeGraceMs = 1_000;
 
 export interface AgentSocket {

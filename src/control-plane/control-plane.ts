@@ -11,8 +11,9 @@ import type { MeshState } from '../model/mesh.ts';
 import { componentLogger } from '../telemetry/logger.ts';
 import { typeUrls } from '../xds/resources.ts';
 import { MeshSnapshots } from '../xds/snapshots.ts';
-import { adsService } from './ads-service.ts';
+import type { MeshSettings } from '../xds/translate/settings.ts';
 import { type Authority, openAuthority } from './authority.ts';
+import { discoveryServices } from './discovery-services.ts';
 import { identityService } from './identity-service.ts';
 import { type ListenAddress, listen } from './listen.ts';
 import { type MeshSourceOptions, watchMesh } from './mesh-source.ts';
@@ -27,6 +28,8 @@ export interface ControlPlaneOptions extends MeshSourceOptions {
   readonly stateDirectory: string;
   readonly listen: ListenAddress;
   readonly svidLifetimeMs: number;
+  /** Whether callers are told why they were denied; default: yes. */
+  readonly denialReasons?: MeshSettings['denialReasons'];
   readonly now: () => Date;
   /** In [0, 1). */
   readonly random: () => number;
@@ -51,6 +54,7 @@ const typeNames = {
   [typeUrls.cluster]: 'cluster',
   [typeUrls.endpoint]: 'endpoint',
   [typeUrls.secret]: 'secret',
+  [typeUrls.authorization]: 'authorization',
 } as const;
 
 /** What proxies see before there is a first good state: nothing. */
@@ -79,6 +83,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const snapshots = new MeshSnapshots(empty, {
     trustDomain: options.trustDomain,
     maxConnectionAgeMs: shortestUse(options.svidLifetimeMs),
+    denialReasons: options.denialReasons ?? 'shown',
   });
   const mesh = new PublishedMesh({ snapshots, empty, readiness, log: componentLogger(log, 'xds') });
   const pushDelay = new PushDelay(() => performance.now());
@@ -140,9 +145,16 @@ function controlPlaneMethods(
       if (result === 'issued') identityLog.info({ spiffeId: detail }, 'issued an SVID');
       else identityLog.warn({ reason: detail }, 'refused an identity');
     },
+    tokenJwks: authority.tokenJwks,
+    mintToken: (type, spiffeId, audience) => authority.mintToken(type, spiffeId, audience),
+    onMinted: (result, type, detail) => {
+      metrics.tokensMinted.inc({ type, result });
+      if (result === 'issued') identityLog.info({ spiffeId: detail, type }, 'minted a token');
+      else identityLog.warn({ reason: detail, type }, 'refused a token');
+    },
   });
   let streams = 0;
-  const ads = adsService({
+  const discovery = discoveryServices({
     ...authorization,
     now,
     source: (workload) => pushDelay.watch(mesh.source(workload)),
@@ -163,5 +175,5 @@ function controlPlaneMethods(
       metrics.xdsStreams.set({}, streams);
     },
   });
-  return new Map([...identity, ads]);
+  return new Map([...identity, ...discovery]);
 }

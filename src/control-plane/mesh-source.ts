@@ -1,9 +1,8 @@
 // The manifests as the control plane sees them: watched, logged, counted.
 
-import { createCustomResourceValidator } from '../model/crd-validator.ts';
 import type { MeshState } from '../model/mesh.ts';
-import { createManifestParser } from '../model/parse.ts';
 import { formatProblem } from '../model/problem.ts';
+import { createMeshManifestParser } from '../policy/manifest-parser.ts';
 import { readCustomResourceDefinitions } from '../sources/crds.ts';
 import { type ManifestSource, watchManifests } from '../sources/files/watch.ts';
 import { componentLogger, type Logger } from '../telemetry/logger.ts';
@@ -24,7 +23,7 @@ export interface MeshSourceOptions {
 export async function watchMesh(options: MeshSourceOptions): Promise<ManifestSource> {
   const { metrics, readiness, signal } = options;
   const log = componentLogger(options.log, 'manifests');
-  const parse = createManifestParser(createCustomResourceValidator(await readCustomResourceDefinitions()));
+  const parse = createMeshManifestParser(await readCustomResourceDefinitions());
   const source = await watchManifests({
     directory: options.manifestsDirectory,
     mesh: { trustDomain: options.trustDomain, rootNamespace: options.rootNamespace, parse },

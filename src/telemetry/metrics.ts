@@ -3,7 +3,36 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { boundedCounter, boundedGauge, boundedHistogram } from './bounded.ts';
 
-const xdsTypes = ['listener', 'route', 'cluster', 'endpoint', 'secret'] as const;
+const xdsTypes = ['listener', 'route', 'cluster', 'endpoint', 'secret', 'authorization'] as const;
+
+/** Why a check was not allowed; the compiler sees to it that none of authz' causes is missing. */
+const authzCauses = [
+  'none',
+  'no-rule',
+  'token-missing',
+  'token-malformed',
+  'token-unknown-key',
+  'token-algorithm',
+  'token-signature',
+  'token-expired',
+  'token-not-yet-valid',
+  'token-lifetime',
+  'token-audience',
+  'token-subject',
+  'token-type',
+  'condition-false',
+  'condition-error',
+  'condition-cost',
+  'duplicate-header',
+  'invalid-header',
+  'input-too-large',
+  'counter-signature-missing',
+  'counter-signature-invalid',
+  'policy-unknown',
+  'request-malformed',
+  'request-too-large',
+  'internal',
+] as const;
 
 /** From a push that finds everything encoded to one that the design's one-second promise would not survive. */
 const propagationBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -58,6 +87,11 @@ export function createMetrics(version: string) {
       help: 'Requests for an X.509 SVID, by outcome.',
       labels: { result: ['issued', 'denied', 'failed'] },
     }),
+    tokensMinted: boundedCounter(registry, {
+      name: 'trellis_tokens_minted_total',
+      help: 'Requests for a token of a workload, by its type and the outcome.',
+      labels: { type: ['ML-DSA', 'JWT-SVID', 'unknown'], result: ['issued', 'denied', 'failed'] },
+    }),
     svidRenewals: boundedCounter(registry, {
       name: 'trellis_svid_renewals_total',
       help: 'Renewals of SVIDs by this agent, by outcome.',
@@ -72,6 +106,11 @@ export function createMetrics(version: string) {
       name: 'trellis_ca_expiry_timestamp_seconds',
       help: 'When the CA certificate ends (Unix time).',
       labels: { certificate: ['root'] },
+    }),
+    authzDecisions: boundedCounter(registry, {
+      name: 'trellis_authz_decisions_total',
+      help: 'What Envoy asked the agent about, by outcome and why it was not allowed.',
+      labels: { result: ['allowed', 'denied', 'failed'], cause: authzCauses },
     }),
     controlPlaneConnected: boundedGauge(registry, {
       name: 'trellis_agent_control_plane_connected',

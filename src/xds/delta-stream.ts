@@ -17,6 +17,7 @@ export type Response = readonly Uint8Array[];
 /** Secrets before what is warmed with them, clusters before the endpoints in them, both before the listeners and routes that lead there. */
 const makeOrder = [
   typeUrls.secret,
+  typeUrls.authorization,
   typeUrls.cluster,
   typeUrls.endpoint,
   typeUrls.listener,

@@ -7,6 +7,7 @@ import { ClusterLoadAssignmentSchema } from '../gen/proto/envoy/config/endpoint/
 import { ListenerSchema } from '../gen/proto/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../gen/proto/envoy/config/route/v3/route_pb.ts';
 import { SecretSchema } from '../gen/proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { WorkloadAuthorizationSchema } from '../gen/proto/trellis/authz/v1/authorization_pb.ts';
 import { canonicalBinary } from './canonical.ts';
 import { type EncodedResource, type TypeUrl, typeUrls } from './resources.ts';
 import { type EnvoyResource, resourceName } from './translate/resources.ts';
@@ -45,6 +46,11 @@ function encodeMessage(resource: EnvoyResource): { readonly typeUrl: TypeUrl; re
       return { typeUrl: typeUrls.route, value: canonicalBinary(RouteConfigurationSchema, resource) };
     case 'envoy.config.cluster.v3.Cluster':
       return { typeUrl: typeUrls.cluster, value: canonicalBinary(ClusterSchema, resource) };
+    case 'trellis.authz.v1.WorkloadAuthorization':
+      return {
+        typeUrl: typeUrls.authorization,
+        value: canonicalBinary(WorkloadAuthorizationSchema, resource),
+      };
     case 'envoy.config.endpoint.v3.ClusterLoadAssignment':
       return { typeUrl: typeUrls.endpoint, value: canonicalBinary(ClusterLoadAssignmentSchema, resource) };
   }

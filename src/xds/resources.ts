@@ -8,6 +8,8 @@ export const typeUrls = {
   endpoint: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
   /** Served by the agent alone; no secret passes through the control plane. */
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+  /** For the agent of the workload, not for its proxy. */
+  authorization: 'type.googleapis.com/trellis.authz.v1.WorkloadAuthorization',
 } as const;
 
 export type TypeUrl = (typeof typeUrls)[keyof typeof typeUrls];

@@ -232,6 +232,28 @@ describe('headers that speak for the mesh', () => {
     expect(names(JSON.parse(body).headers['x-forwarded-client-cert'])).toEqual([`URI=${spiffeId('client')}`]);
   });
 
+  // What reads `_` as `-` (CGI, WSGI) would take the second form for the first.
+  test.each([
+    'x-trellis-workload',
+    'x-trellis-denied',
+    'x-trellis-whatever-comes',
+    'x_trellis_denied',
+    'x-envoy-original-path',
+    'x-envoy-peer-metadata',
+    'x_envoy_original_path',
+    'x-forwarded_client_cert',
+    'x_forwarded_client_cert',
+    'x-forwarded-client_cert',
+  ])('%s of a caller does not reach the application, by either proxy', async (name) => {
+    const headers = { [name]: 'forged', 'x-other': 'kept' };
+    const peer = await mesh.meshClient('server', 8080, await mesh.identity('client'));
+    const { body } = await peer.request('server', { headers });
+    for (const seen of [(await client.echo('server', { headers })).headers, JSON.parse(body).headers]) {
+      expect(seen).toMatchObject({ 'x-other': 'kept' });
+      expect(JSON.stringify(seen)).not.toContain('forged');
+    }
+  });
+
   test('no header makes a denied caller an allowed one', async () => {
     const headers = {
       'x-forwarded-client-cert': forged,

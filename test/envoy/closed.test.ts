@@ -138,11 +138,6 @@ describe('a workload whose policies cannot be kept neither takes calls nor makes
         policy('cnsa', { complianceLevel: 'CNSA-2.0' }, { app: 'server' }),
       ],
     ],
-    [
-      'authentication is hybrid, which this version cannot check',
-      'deny:shop/hybrid:quantumAuthentication-conflict',
-      [policy('hybrid', { quantumAuthentication: 'hybrid' }, { app: 'server' })],
-    ],
   ];
   test.each(cases)('%s', async (_, name, policies) => {
     const svid = await mesh.identity('client');

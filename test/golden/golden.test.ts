@@ -26,7 +26,11 @@ const cases = (await readdir(folder, { withFileTypes: true })).filter((entry) =>
 const base = await readFile(join(folder, 'base.yaml'), 'utf8');
 
 /** As with SVIDs that live an hour. */
-const settings = { trustDomain: 'cluster.local', maxConnectionAgeMs: 1_440_000 };
+const settings = {
+  trustDomain: 'cluster.local',
+  maxConnectionAgeMs: 1_440_000,
+  denialReasons: 'shown' as const,
+};
 
 interface Output {
   /** Clusters and endpoints: the same for every proxy. */

@@ -38,6 +38,7 @@ export function testLog(): TestLog {
 
 export interface TestControlPlaneOptions {
   readonly svidLifetimeMs?: number;
+  readonly denialReasons?: 'shown' | 'hidden';
   /** Manifests that are there from the start, by file. */
   readonly manifests?: Readonly<Record<string, readonly Manifest[] | string>>;
 }
@@ -94,6 +95,7 @@ export class TestControlPlane {
       trustDomain,
       rootNamespace,
       svidLifetimeMs: this.#options.svidLifetimeMs ?? 3_600_000,
+      denialReasons: this.#options.denialReasons ?? 'shown',
       log: this.log.logger,
       metrics: this.metrics,
       readiness: this.readiness,

@@ -4,14 +4,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { buildMeshState } from '../../src/model/build.ts';
-import { createCustomResourceValidator } from '../../src/model/crd-validator.ts';
 import type { MeshState } from '../../src/model/mesh.ts';
-import { createManifestParser } from '../../src/model/parse.ts';
 import { formatProblem } from '../../src/model/problem.ts';
+import { createMeshManifestParser } from '../../src/policy/manifest-parser.ts';
 
 const crds = join(import.meta.dirname, '../../charts/trellis/crds');
 const definitions = readdirSync(crds).map((file): unknown => parse(readFileSync(join(crds, file), 'utf8')));
-const parseManifest = createManifestParser(createCustomResourceValidator(definitions));
+const parseManifest = createMeshManifestParser(definitions);
 
 interface Named {
   readonly kind: string;

@@ -182,6 +182,8 @@ export class MeshWorkload {
     this.#controlPlane = controlPlane;
     this.#anchors = anchors;
     this.#spec = spec;
+    // With the mesh, not with the test that started it last.
+    onEnd(() => this.stopAgent());
   }
 
   get isProxied(): boolean {
@@ -216,14 +218,20 @@ export class MeshWorkload {
       joinToken: await this.#controlPlane.token(this.name),
       socket: this.socket,
       log: this.log.logger,
-      report: { connected() {}, disconnected() {}, svid() {}, renewalFailed() {} },
+      report: {
+        connected() {},
+        disconnected() {},
+        svid() {},
+        renewalFailed() {},
+        authorization() {},
+        decision() {},
+      },
       now: () => new Date(),
       random: Math.random,
       signal: stop.signal,
     });
     this.#agent = { stop, ended };
     ended.catch(() => {});
-    onEnd(() => this.stopAgent());
   }
 
   /** Rejects when the agent had failed. */

@@ -49,7 +49,7 @@ async function run(options: AgentCommandOptions): Promise<void> {
   const anchors = await readAnchors(options.trustAnchor, options.trustDomain);
   const joinToken = await readSecret(options.tokenFile);
   const metrics = createMetrics(manifest.version);
-  const readiness = createReadiness(['control-plane', 'svid']);
+  const readiness = createReadiness(['control-plane', 'svid', 'authorization']);
   const health =
     options.metrics === undefined
       ? undefined
@@ -77,6 +77,12 @@ async function run(options: AgentCommandOptions): Promise<void> {
           metrics.svidRenewals.inc({ result: 'renewed' });
           metrics.svidExpiry.set({}, leaf.notAfter.getTime() / 1000);
         },
+        authorization: (known) => {
+          if (known) readiness.ready('authorization');
+          else
+            readiness.notReady('authorization', 'there are no authorization rules to decide by; see the log');
+        },
+        decision: (result, cause) => metrics.authzDecisions.inc({ result, cause }),
         renewalFailed: () => metrics.svidRenewals.inc({ result: 'failed' }),
       },
       now: () => new Date(),

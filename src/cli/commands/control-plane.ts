@@ -18,6 +18,7 @@ interface ControlPlaneCommandOptions {
   readonly trustDomain: string;
   readonly rootNamespace: string;
   readonly svidTtl: number;
+  readonly denialReasons: 'shown' | 'hidden';
   readonly logLevel: LogLevel;
 }
 
@@ -51,6 +52,14 @@ export function registerControlPlane(program: Command): void {
         .argParser(svidLifetime)
         .default(defaultSvidLifetimeMs, '1h'),
     )
+    .addOption(
+      new Option(
+        '--denial-reasons <visibility>',
+        'whether callers are told which policy denied them, and why',
+      )
+        .choices(['shown', 'hidden'])
+        .default('shown'),
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', logLevel, 'info')
     .action(run);
 }
@@ -72,6 +81,7 @@ async function run(options: ControlPlaneCommandOptions): Promise<void> {
       trustDomain: options.trustDomain,
       rootNamespace: options.rootNamespace,
       svidLifetimeMs: options.svidTtl,
+      denialReasons: options.denialReasons,
       log,
       metrics,
       readiness,

@@ -2,10 +2,19 @@
 
 import { StdoutAccessLogSchema } from '../../gen/proto/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { configuredExtension } from './any.ts';
+import { agentAudit, agentDenial } from './denial.ts';
 
 export const rbacFilter = 'envoy.filters.http.rbac';
 /** Before the dynamic metadata in which the RBAC filter leaves what policies in `warn` or `audit` would have done. */
 export const auditPrefix = 'audit_';
+
+const decisions = {
+  // Why the agent denied it, where it did.
+  denied: agentDenial,
+  // `deny:<namespace>/<policy>` where a policy that is not enforced would have denied; Envoy's word, and the agent's.
+  audit: `%DYNAMIC_METADATA(${rbacFilter}:${auditPrefix}shadow_effective_policy_id)%`,
+  auditByAgent: agentAudit,
+};
 
 type Direction = 'inbound' | 'outbound';
 
@@ -29,8 +38,7 @@ export function accessLog(direction: Direction) {
     path: '%PATH(NQ:PATH)%',
     code: '%RESPONSE_CODE%',
     details: '%RESPONSE_CODE_DETAILS%',
-    // `deny:<namespace>/<policy>` where a policy that is not enforced would have denied.
-    audit: `%DYNAMIC_METADATA(${rbacFilter}:${auditPrefix}shadow_effective_policy_id)%`,
+    ...(direction === 'inbound' ? decisions : {}),
     flags: '%RESPONSE_FLAGS%',
     tls: tlsVersion,
     cluster: '%UPSTREAM_CLUSTER%',

@@ -8,7 +8,9 @@ import {
   HttpConnectionManager_ServerHeaderTransformation,
   HttpConnectionManagerSchema,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { configuredExtension } from './any.ts';
+import { HeaderMutationSchema } from '../../gen/proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.ts';
+import type { StringMatcherSchema } from '../../gen/proto/envoy/type/matcher/v3/string_pb.ts';
+import { configuredExtension, extension } from './any.ts';
 import { milliseconds, seconds } from './duration.ts';
 import type { MeshSettings } from './settings.ts';
 
@@ -30,17 +32,29 @@ export function connectionAge({ maxConnectionAgeMs }: MeshSettings) {
 }
 
 /**
- * Headers in which proxies talk to each other. A caller's must not reach the application, which would take them for its
- * proxy's word, nor the access log.
+ * Headers in which proxies talk to each other. A caller's must reach neither Envoy, which obeys some of them, nor the
+ * application, which would take them for its proxy's word. CGI and what descends from it reads `_` in a header name as `-`,
+ * so the one is no better than the other. (x-forwarded-client-cert itself is written anew by each listener.)
  */
-export const proxyHeaders: readonly string[] = [
-  'x-envoy-original-path',
-  'x-envoy-original-host',
-  'x-envoy-decorator-operation',
-  'x-envoy-peer-metadata',
-  'x-envoy-peer-metadata-id',
-  'x-trellis-denied',
+const proxyHeaders: readonly StringMatch[] = [
+  { case: 'prefix', value: 'x-trellis' },
+  { case: 'prefix', value: 'x_trellis' },
+  { case: 'prefix', value: 'x-envoy' },
+  { case: 'prefix', value: 'x_envoy' },
+  { case: 'safeRegex', value: { regex: 'x_forwarded[-_]client[-_]cert' } },
+  { case: 'safeRegex', value: { regex: 'x-forwarded(_client[-_]|-client_)cert' } },
 ];
+
+/** Before anything is decided by them. */
+const removeProxyHeaders = extension(
+  'envoy.http.early_header_mutation.header_mutation',
+  HeaderMutationSchema,
+  {
+    mutations: proxyHeaders.map((matchPattern) => ({
+      action: { case: 'removeOnMatch' as const, value: { keyMatcher: { matchPattern } } },
+    })),
+  },
+);
 
 /** Route configuration by name over ADS. */
 export function rds(routeConfigName: string) {
@@ -55,6 +69,10 @@ export function rds(routeConfigName: string) {
     },
   };
 }
+
+type StringMatch = NonNullable<
+  Extract<MessageInitShape<typeof StringMatcherSchema>, { $typeName?: never }>['matchPattern']
+>;
 
 type HttpConnectionManagerInit = Extract<
   MessageInitShape<typeof HttpConnectionManagerSchema>,
@@ -73,6 +91,7 @@ export function httpConnectionManager(specific: HttpConnectionManagerInit) {
     // A stream may be idle for as long as its connection lives: the application's own time-outs decide.
     streamIdleTimeout: seconds(0),
     http2ProtocolOptions: http2Options,
+    earlyHeaderMutationExtensions: [removeProxyHeaders],
     // One spelling of a path before anything is decided by it.
     normalizePath: true,
     mergeSlashes: true,

@@ -33,8 +33,15 @@ import { acceptsAnonymous, type EffectivePolicy } from '../../policy/effective.t
 import { accessLog, auditPrefix, rbacFilter } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { any, configuredExtension } from './any.ts';
+import { denialReply } from './denial.ts';
 import { seconds } from './duration.ts';
-import { connectionAge, httpConnectionManager, proxyHeaders, rds } from './http.ts';
+import {
+  counterSignatureFilter,
+  demandsCounterSignature,
+  extAuthzFilters,
+  extAuthzPerRoute,
+} from './ext-authz.ts';
+import { connectionAge, httpConnectionManager, rds } from './http.ts';
 import { inboundCluster, inboundListener, inboundRouteConfig, meshServerName } from './names.ts';
 import { applicationProtocol } from './protocol.ts';
 import { denyAll, enforcedMatcher, shadowMatcher } from './rbac.ts';
@@ -64,7 +71,10 @@ export function translateInbound(
   if (host === undefined || ports.length === 0) return undefined;
   return {
     listener: listener(host, ports, policy, settings),
-    routeConfigs: ports.map((port) => routeConfig(port, policy, settings)),
+    routeConfigs: ports.flatMap((port) => [
+      routeConfig(port, policy, settings, false),
+      ...(demandsCounterSignature(policy) ? [routeConfig(port, policy, settings, true)] : []),
+    ]),
     clusters: ports.map((port) => applicationCluster(host, port)),
   };
 }
@@ -81,26 +91,24 @@ function listener(
     address: socketAddress(host, inboundPort),
     listenerFilters: [configuredExtension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})],
     listenerFiltersTimeout: seconds(clientHelloTimeoutSeconds),
-    filterChains: ports.map((port) => filterChain(port, !acceptsAnonymous(policy), settings)),
+    filterChains: ports.map((port) => filterChain(port, policy, settings)),
   });
 }
 
-function filterChain(
-  port: WorkloadPort,
-  requireClientCertificate: boolean,
-  settings: MeshSettings,
-): FilterChain {
+function filterChain(port: WorkloadPort, policy: EffectivePolicy, settings: MeshSettings): FilterChain {
+  const checked = demandsCounterSignature(policy);
   return create(FilterChainSchema, {
     name: `${inboundListener}|${port.port}`,
     filterChainMatch: { serverNames: [meshServerName(port.port)] },
-    transportSocket: downstreamTls(requireClientCertificate),
+    transportSocket: downstreamTls(!acceptsAnonymous(policy)),
     transportSocketConnectTimeout: seconds(handshakeTimeoutSeconds),
     filters: [
+      ...(checked ? [counterSignatureFilter()] : []),
       httpConnectionManager({
         statPrefix: inboundCluster(port.port),
         codecType: HttpConnectionManager_CodecType.HTTP2,
         commonHttpProtocolOptions: connectionAge(settings),
-        routeSpecifier: rds(inboundRouteConfig(port.port)),
+        routeSpecifier: rds(inboundRouteConfig(port.port, checked)),
         httpFilters: [
           // Every virtual host brings its own rules; one that does not is closed.
           configuredExtension(rbacFilter, RBACSchema, {
@@ -108,43 +116,25 @@ function filterChain(
             // Envoy counts by the filter's prefix, not by the route's: `rbac.audit.shadow_denied`.
             shadowRulesStatPrefix: 'audit',
           }),
+          // After it: what Envoy alone denies is no call.
+          ...extAuthzFilters,
         ],
         accessLog: [accessLog('inbound')],
         // Who calls is the proxy's word: what the caller put into x-forwarded-client-cert is replaced.
         forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
         setCurrentClientCertDetails: { uri: true },
         upgradeConfigs: port.protocol === 'tcp' ? [{ upgradeType: 'CONNECT' }] : [],
-        localReplyConfig: denialReply,
+        localReplyConfig: denialReply(settings),
       }),
     ],
   });
 }
 
-/** A denial says which policy it comes from: the details carry the matched action, `deny:<namespace>/<policy>`. */
-const denialReply = {
-  mappers: [
-    {
-      filter: {
-        filterSpecifier: {
-          case: 'statusCodeFilter' as const,
-          value: { comparison: { value: { defaultValue: 403, runtimeKey: 'trellis.denied_status' } } },
-        },
-      },
-      headersToAdd: [{ header: { key: 'x-trellis-denied', value: '%RESPONSE_CODE_DETAILS%' } }],
-      bodyFormatOverride: {
-        format: {
-          case: 'jsonFormat' as const,
-          value: { error: 'denied by the mesh', reason: '%RESPONSE_CODE_DETAILS%' },
-        },
-      },
-    },
-  ],
-};
-
 function routeConfig(
   port: WorkloadPort,
   policy: EffectivePolicy,
   settings: MeshSettings,
+  checked: boolean,
 ): RouteConfiguration {
   const shadow = shadowMatcher(policy, port);
   const toApplication = {
@@ -152,8 +142,7 @@ function routeConfig(
     timeout: seconds(0),
   };
   return create(RouteConfigurationSchema, {
-    name: inboundRouteConfig(port.port),
-    requestHeadersToRemove: [...proxyHeaders],
+    name: inboundRouteConfig(port.port, checked),
     virtualHosts: [
       {
         name: inboundCluster(port.port),
@@ -165,6 +154,7 @@ function routeConfig(
               ...(shadow === undefined ? {} : { shadowMatcher: shadow, shadowRulesStatPrefix: auditPrefix }),
             },
           }),
+          ...extAuthzPerRoute(policy, port, checked),
         },
         routes: [
           port.protocol === 'tcp'

@@ -2,6 +2,7 @@
 
 import { type MeshState, namespacedName, type Service, type Workload } from '../../model/mesh.ts';
 import { type EffectivePolicy, quarantineOf } from '../../policy/effective.ts';
+import { translateAuthorization } from './authorization.ts';
 import { translateCluster } from './clusters.ts';
 import { translateInbound } from './inbound.ts';
 import { translateOutboundListener, translateOutboundRoutes } from './outbound.ts';
@@ -52,6 +53,7 @@ export function translateWorkload(
   return [
     ...(inbound === undefined ? [] : [inbound.listener, ...inbound.routeConfigs, ...inbound.clusters]),
     ...(outbound === undefined ? [] : [outbound]),
+    translateAuthorization(workload, policy, settings),
   ];
 }
 

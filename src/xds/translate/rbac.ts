@@ -18,8 +18,8 @@ import {
   MatcherSchema,
 } from '../../gen/proto/xds/type/matcher/v3/matcher_pb.ts';
 import type { StringMatcherSchema } from '../../gen/proto/xds/type/matcher/v3/string_pb.ts';
-import type { AppProtocol } from '../../model/mesh.ts';
 import { compareText } from '../../model/problem.ts';
+import { isConditional, type PortContext } from '../../policy/agent-decides.ts';
 import {
   type AuthorizationRequirement,
   type AuthorizationRule,
@@ -41,12 +41,6 @@ interface Clause {
   readonly action: string;
   /** When this holds the request is denied. */
   readonly denies: Condition;
-}
-
-/** The port a request is for, fixed by the filter chain it came in on. */
-export interface PortContext {
-  readonly port: number;
-  readonly protocol: AppProtocol;
 }
 
 /** The action name of a denial, as it appears in `%RESPONSE_CODE_DETAILS%`. */
@@ -140,7 +134,9 @@ function clause(requirement: AuthorizationRequirement, context: PortContext): Cl
   };
 }
 
+/** Of a rule with a token or a condition this is the part that Envoy can decide; the rest is the agent's, who is asked after it. */
 function ruleCondition(rule: AuthorizationRule, context: PortContext): Condition {
+  if (context.protocol === 'tcp' && isConditional(rule)) return false;
   const from = rule.from === undefined ? true : or(rule.from.map((source) => principals(source.principals)));
   const to = rule.to === undefined ? true : or(rule.to.map((target) => targetCondition(target, context)));
   return and([from, to]);

@@ -8,4 +8,6 @@ export interface MeshSettings {
    * left of an SVID's life when it is renewed.
    */
   readonly maxConnectionAgeMs: number;
+  /** Whether a caller is told which policy denied it, and why; the access log always is. */
+  readonly denialReasons: 'shown' | 'hidden';
 }

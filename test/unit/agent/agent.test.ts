@@ -46,6 +46,8 @@ async function start(
       disconnected: (reason) => events.push(`disconnected: ${reason}`),
       svid: (svid) => svids.push(svid),
       renewalFailed: () => events.push('renewal failed'),
+      authorization() {},
+      decision() {},
     },
     now: () => new Date(),
     random: Math.random,

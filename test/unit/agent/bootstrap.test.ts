@@ -21,9 +21,12 @@ test('Envoy accepts it', async () => {
 test('all configuration comes over the one socket', () => {
   const text = JSON.stringify(envoyBootstrap(options));
   const { dynamic_resources, static_resources } = JSON.parse(text);
-  expect(static_resources.clusters).toHaveLength(1);
+  expect(static_resources.clusters.map((cluster: { name: string }) => cluster.name)).toEqual([
+    'trellis-config',
+    'trellis-authz',
+  ]);
   expect(static_resources.listeners).toBeUndefined();
-  expect(text.match(/"pipe":\{"path":"\/run\/trellis\/agent.sock"/g)).toHaveLength(1);
+  expect(text.match(/"pipe":\{"path":"\/run\/trellis\/agent.sock"/g)).toHaveLength(2);
   expect(Object.keys(dynamic_resources).sort()).toEqual(['ads_config', 'cds_config', 'lds_config']);
   // Nothing in it is secret, and nothing says who the proxy is: the socket does.
   expect(text).not.toMatch(/private_key|inline_|certificate|spiffe/);

@@ -40,6 +40,7 @@ async function startControlPlane(stateDirectory: string, around: (join: UnaryHan
     agentOf: ({ session }) => peers.agent(session),
     renewingAgentOf: ({ session }) => peers.renewingAgent(session),
     onIssued: () => {},
+    onMinted: () => {},
   });
   for (const [path, method] of service) {
     const isJoin = method.kind === 'unary' && path.endsWith('/Join');
@@ -85,6 +86,8 @@ test('an agent joins although the answer to its first attempt was lost', async (
       disconnected() {},
       svid: ({ spiffeId }) => ids.push(spiffeId),
       renewalFailed() {},
+      authorization() {},
+      decision() {},
     },
     now,
     random: () => 0,

@@ -39,7 +39,11 @@ function changed(before: Layer, after: Layer): string[] {
 }
 
 function snapshots(state: MeshState): { mesh: MeshSnapshots; of: (name: NamespacedName) => Snapshot } {
-  const mesh = new MeshSnapshots(state, { trustDomain: 'cluster.local', maxConnectionAgeMs: 1_440_000 });
+  const mesh = new MeshSnapshots(state, {
+    trustDomain: 'cluster.local',
+    maxConnectionAgeMs: 1_440_000,
+    denialReasons: 'shown',
+  });
   return { mesh, of: (name) => mesh.source(name).current() };
 }
 
@@ -92,7 +96,11 @@ describe("what is a proxy's own", () => {
     mesh.update(
       withPolicy(base, 'shop/p', { selector: { matchLabels: { app: 'server' } }, authorization: [] }),
     );
-    expect(changed(before.server, of('shop/server').own)).toEqual(['RouteConfiguration inbound|8080']);
+    expect(changed(before.server, of('shop/server').own)).toEqual([
+      'RouteConfiguration inbound|8080',
+      // For the agent.
+      'WorkloadAuthorization authorization',
+    ]);
     expect(of('shop/client').own).toBe(before.client);
   });
 

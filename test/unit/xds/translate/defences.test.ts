@@ -17,7 +17,11 @@ import { resourceToJson } from '../../../support/envoy-json.ts';
 import { meshFromYaml } from '../../../support/mesh-from-yaml.ts';
 
 const base = await readFile(join(import.meta.dirname, '../../../golden/cases/base.yaml'), 'utf8');
-const settings = { trustDomain: 'cluster.local', maxConnectionAgeMs: 60_000 };
+const settings = {
+  trustDomain: 'cluster.local',
+  maxConnectionAgeMs: 60_000,
+  denialReasons: 'shown' as const,
+};
 
 interface Translated {
   readonly shared: readonly JsonObject[];
@@ -141,9 +145,4 @@ describe('who may be a peer at all', () => {
     expect(named(own, 'inbound|8080')).toContain('"prefix":"spiffe://cluster.local/trellis/"');
     expect(named(own, 'inbound|8080')).not.toContain('"prefix":"spiffe://cluster.local/ns/"');
   });
-});
-
-test('headers by which proxies talk to each other do not reach the application', () => {
-  const { own } = translate(meshFromYaml(base), 'shop/server');
-  expect(named(own, 'inbound|8080')).toContain('"request_headers_to_remove":["x-envoy-original-path"');
 });

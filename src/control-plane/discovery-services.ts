@@ -1,9 +1,10 @@
-// The aggregated discovery service: each stream is one workload's proxy, relayed by the agent that holds the workload.
+// The discovery services: each stream is for one workload, of its proxy and relayed by the agent that holds the workload, or
+// of that agent itself.
 
 import type { Call, Method, StreamCall } from '../grpc/call.ts';
 import { GrpcError, status } from '../grpc/status.ts';
 import type { NamespacedName } from '../model/mesh.ts';
-import { adsPath, workloadHeader } from '../xds/agreed-names.ts';
+import { adsPath, authorizationDiscoveryPath, workloadHeader } from '../xds/agreed-names.ts';
 import type { DeltaHooks } from '../xds/proxy-status.ts';
 import { type SnapshotSource, type TypeUrl, typeUrls } from '../xds/resources.ts';
 import { serveDelta } from '../xds/server.ts';
@@ -11,12 +12,12 @@ import type { AgentPeer } from './peer.ts';
 import { StreamLease } from './stream-lease.ts';
 import type { WorkloadAuthorization } from './workload-authorization.ts';
 
-export interface AdsOptions extends WorkloadAuthorization {
+export interface DiscoveryOptions extends WorkloadAuthorization {
   /** @throws GrpcError UNAUTHENTICATED */
   readonly agentOf: (call: Call) => AgentPeer;
   readonly source: (workload: NamespacedName) => SnapshotSource;
   readonly hooks: (workload: NamespacedName) => DeltaHooks;
-  /** Called with +1 and -1 as streams come and go. */
+  /** Called with +1 and -1 as streams of proxies come and go. */
   readonly onStreams: (change: 1 | -1) => void;
   readonly now: () => Date;
   /** How often it is asked whether a stream may go on. */
@@ -27,14 +28,23 @@ export interface AdsOptions extends WorkloadAuthorization {
 export const maxStreamsPerWorkload = 4;
 
 /** Secrets come from the agent, which alone has the keys. */
-const served: ReadonlySet<TypeUrl> = new Set([
+const proxyTypes: ReadonlySet<TypeUrl> = new Set([
   typeUrls.listener,
   typeUrls.route,
   typeUrls.cluster,
   typeUrls.endpoint,
 ]);
+const agentTypes: ReadonlySet<TypeUrl> = new Set([typeUrls.authorization]);
 
-export function adsService(options: AdsOptions): [string, Method] {
+/** ADS for proxies, and how workloads authorize for their agents. */
+export function discoveryServices(options: DiscoveryOptions): [string, Method][] {
+  return [
+    [adsPath, discovery(options, proxyTypes)],
+    [authorizationDiscoveryPath, discovery({ ...options, onStreams: () => {} }, agentTypes)],
+  ];
+}
+
+function discovery(options: DiscoveryOptions, served: ReadonlySet<TypeUrl>): Method {
   const open = new StreamCount();
   const handle = async (call: StreamCall): Promise<void> => {
     const { agentId } = options.agentOf(call);
@@ -61,7 +71,7 @@ export function adsService(options: AdsOptions): [string, Method] {
       leave();
     }
   };
-  return [adsPath, { kind: 'stream', endless: true, handle }];
+  return { kind: 'stream', endless: true, handle };
 }
 
 /** Open streams by whom they are for. */
@@ -91,6 +101,6 @@ function workloadName(call: Call): NamespacedName {
   if (typeof value === 'string' && /^[^/]+\/[^/]+$/.test(value)) return value as NamespacedName;
   throw new GrpcError(
     status.invalidArgument,
-    `an ADS stream needs one ${workloadHeader} header, <namespace>/<pod>`,
+    `a discovery stream needs one ${workloadHeader} header, <namespace>/<pod>`,
   );
 }

@@ -1,10 +1,10 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { adsService, maxStreamsPerWorkload } from '../../../src/control-plane/ads-service.ts';
+import { discoveryServices, maxStreamsPerWorkload } from '../../../src/control-plane/discovery-services.ts';
 import { DeltaDiscoveryRequestSchema } from '../../../src/gen/proto/envoy/service/discovery/v3/discovery_pb.ts';
 import { status } from '../../../src/grpc/status.ts';
-import { workloadHeader } from '../../../src/xds/agreed-names.ts';
+import { adsPath, authorizationDiscoveryPath, workloadHeader } from '../../../src/xds/agreed-names.ts';
 import { typeUrls } from '../../../src/xds/resources.ts';
 import { until } from '../../support/until.ts';
 import { bytes, grpcJsClient, startServer } from '../grpc/support.ts';
@@ -14,7 +14,7 @@ async function serve() {
   const mesh = new FakeMesh();
   const { state, workloadOf, bindToPod } = mesh;
   let streams = 0;
-  const [path, method] = adsService({
+  const methods = discoveryServices({
     state,
     workloadOf,
     bindToPod,
@@ -26,14 +26,14 @@ async function serve() {
     },
     now: () => new Date(),
   });
-  const { port } = await startServer({ [path]: method });
+  const { port } = await startServer(Object.fromEntries(methods));
   const client = grpcJsClient(port);
   const metadata = new Metadata();
   metadata.set(workloadHeader, name);
   return {
     mesh,
     streams: () => streams,
-    open(typeUrl: string = typeUrls.cluster) {
+    open(typeUrl: string = typeUrls.cluster, path = adsPath) {
       const stream = client.makeBidiStreamRequest(path, bytes, bytes, metadata);
       const end = new Promise<ServiceError>((resolve) => stream.on('error', resolve));
       stream.on('data', () => {});
@@ -62,6 +62,23 @@ describe('an ADS stream', () => {
     const { open, streams } = await serve();
     expect(await open(typeUrls.secret).end).toMatchObject({ code: status.invalidArgument });
     await until('the end of the stream', () => streams() === 0);
+  });
+
+  test('asks not for what is for the agent, nor an agent for what is for proxies', async () => {
+    const { open } = await serve();
+    expect(await open(typeUrls.authorization).end).toMatchObject({ code: status.invalidArgument });
+    const refused = await open(typeUrls.cluster, authorizationDiscoveryPath).end;
+    expect(refused).toMatchObject({ code: status.invalidArgument });
+  });
+
+  test('of an agent is not counted among those of proxies', async () => {
+    const { mesh, open, streams } = await serve();
+    const { end } = open(typeUrls.authorization, authorizationDiscoveryPath);
+    open();
+    await until('the stream of the proxy', () => streams() === 1);
+    // It is held to the same conditions.
+    mesh.change(pod({ uid: 'u-2' }));
+    expect(await end).toMatchObject({ code: status.permissionDenied });
   });
 
   test('is one of a few for its workload', async () => {

@@ -1,0 +1,43 @@
+// What a workload's agent decides by: the resource it is sent.
+
+import { create } from '@bufbuild/protobuf';
+import {
+  type WorkloadAuthorization,
+  WorkloadAuthorizationSchema,
+} from '../../gen/proto/trellis/authz/v1/authorization_pb.ts';
+import type { Workload } from '../../model/mesh.ts';
+import { workloadSpiffeId } from '../../model/spiffe.ts';
+import {
+  type AuthorizationRequirement,
+  type AuthorizationRule,
+  type EffectivePolicy,
+  hybridPolicies,
+} from '../../policy/effective.ts';
+import type { MeshSettings } from './settings.ts';
+
+/** The whole authorization of a workload, what Envoy decides of it included; see the .proto for the reason. */
+export function translateAuthorization(
+  { namespace, serviceAccount }: Workload,
+  policy: EffectivePolicy,
+  { trustDomain }: MeshSettings,
+): WorkloadAuthorization {
+  return create(WorkloadAuthorizationSchema, {
+    workload: workloadSpiffeId(trustDomain, namespace, serviceAccount),
+    requirements: policy.requirements.map(requirement),
+    shadowRequirements: policy.shadowRequirements.map(requirement),
+    hybridPolicies: [...hybridPolicies(policy)],
+  });
+}
+
+function requirement({ policy, rules }: AuthorizationRequirement) {
+  return { policy, rules: rules.map(rule) };
+}
+
+function rule({ from, to, token, condition }: AuthorizationRule) {
+  return {
+    principals: from.flatMap(({ principals }) => principals),
+    to: to ?? [],
+    ...(token === undefined ? {} : { token }),
+    condition: condition ?? '',
+  };
+}
