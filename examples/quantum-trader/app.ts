@@ -4,14 +4,22 @@
 // as programs do. Encryption, identities and policies happen in the proxies.
 //
 //   SERVICE=gateway ADDRESS=127.77.0.10 HTTP_PROXY=http://127.77.0.10:15001 NODE_USE_ENV_PROXY=1 node app.ts
+//
+// One call carries a workload token. The program fetches it with `trellis token fetch`: set TRELLIS to bin/trellis.js and
+// AGENT_SOCKET to the socket of the service's agent.
 
+import { execFile } from 'node:child_process';
 import { createServer as createHttpServer, request } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 interface Service {
   readonly port: number;
-  /** Calls it makes, over and over. Some of them it may not make: see policies/. */
+  /**
+   * Calls it makes, over and over: method, URL, and headers as `name=value`; `token` stands for the header with a workload
+   * token. Some of them it may not make: see policies/.
+   */
   readonly calls: readonly string[];
 }
 
@@ -23,6 +31,8 @@ const services: Readonly<Record<string, Service>> = {
       'POST http://execution:8002/orders/42',
       'GET http://portfolio:8004/positions/eur-usd',
       'POST http://risk-safety:8003/checks/exposure',
+      'PUT http://risk-safety:8003/limits/fx x-desk=fx',
+      'PUT http://risk-safety:8003/limits/bonds x-desk=fx',
     ],
   },
   'ai-engine': {
@@ -52,7 +62,8 @@ const services: Readonly<Record<string, Service>> = {
     port: 8006,
     calls: [
       'POST http://ai-engine:8001/models/eur-usd',
-      'GET http://portfolio:8004/history/2026',
+      'GET http://portfolio:8004/history/2026 token',
+      'GET http://portfolio:8004/history/2025',
       'CONNECT portfolio:5432',
     ],
   },
@@ -71,6 +82,12 @@ const ledger = { service: 'portfolio', port: 5432, banner: 'ledger 1.0 ready\n' 
 const pauseMs = 300;
 const timeoutMs = 5000;
 
+/** Whom the token is for: portfolio believes no other. */
+const tokenAudience = 'spiffe://cluster.local/ns/quantum-trader/sa/portfolio';
+/** Tokens live for five minutes; the agent gives out none with less than half of that left. */
+const keepTokenMs = 120_000;
+const tokenRetryMs = 1000;
+
 const name = process.env['SERVICE'] ?? '';
 const address = process.env['ADDRESS'] ?? '';
 const service = services[name];
@@ -80,6 +97,7 @@ if (service === undefined || address === '') {
 }
 
 const lastAnswers = new Map<string, string>();
+let keptToken: { readonly value: string; readonly at: number } | undefined;
 serve(service.port);
 if (name === ledger.service) serveLedger();
 await callOthers(service.calls);
@@ -118,17 +136,18 @@ function serveLedger(): void {
 
 /** Makes a call, and says so when the answer is another than the last time. */
 async function report(call: string): Promise<void> {
-  const [method = '', target = ''] = call.split(' ');
-  const answer = await (method === 'CONNECT' ? openLedger(target) : callHttp(method, target)).catch(
+  const [method = '', target = '', ...words] = call.split(' ');
+  const answer = await (method === 'CONNECT' ? openLedger(target) : callHttp(method, target, words)).catch(
     (error: Error) => error.message,
   );
   if (lastAnswers.get(call) !== answer) console.log(`${name} ${call}: ${answer}`);
   lastAnswers.set(call, answer);
 }
 
-function callHttp(method: string, url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, timeout: timeoutMs }, (response) => {
+async function callHttp(method: string, url: string, words: readonly string[]): Promise<string> {
+  const headers = Object.fromEntries(await Promise.all(words.map(header)));
+  return await new Promise((resolve, reject) => {
+    const outgoing = request(url, { method, headers, timeout: timeoutMs }, (response) => {
       response.resume();
       response.on('end', () => resolve(String(response.statusCode)));
       response.on('error', reject);
@@ -137,6 +156,28 @@ function callHttp(method: string, url: string): Promise<string> {
     outgoing.on('error', reject);
     outgoing.end();
   });
+}
+
+async function header(word: string): Promise<readonly [name: string, value: string]> {
+  if (word === 'token') return ['authorization', `Bearer ${await token()}`];
+  const [name = '', value = ''] = word.split('=');
+  return [name, value];
+}
+
+/** What `trellis token fetch` prints, kept for a while. */
+async function token(): Promise<string> {
+  if (keptToken !== undefined && Date.now() - keptToken.at < keepTokenMs) return keptToken.value;
+  const { TRELLIS: trellis = '', AGENT_SOCKET: socket = '' } = process.env;
+  const args = [trellis, 'token', 'fetch', '--socket', socket, '--audience', tokenAudience];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: timeoutMs }).catch(
+    async () => {
+      // The agent is not there yet, or no more.
+      await sleep(tokenRetryMs);
+      throw new Error('no token');
+    },
+  );
+  keptToken = { value: stdout.trim(), at: Date.now() };
+  return keptToken.value;
 }
 
 /** Reads the ledger's first line through an HTTP proxy: what `curl --proxytunnel telnet://` would do. */

@@ -20,6 +20,10 @@ export const checkIds = [
   'control-plane-restart',
   'bad-manifest',
   'tcp-tunnel',
+  'counter-signature-required',
+  'token-required',
+  'condition-denied',
+  'agent-restart',
 ] as const;
 export type CheckId = (typeof checkIds)[number];
 

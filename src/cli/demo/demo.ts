@@ -7,13 +7,14 @@ import { findEnvoy } from '../tools/envoy.ts';
 import { tapHost } from './checks/tap-call.ts';
 import { adminPort } from './envoy-admin.ts';
 import { startGuardian } from './guardian-client.ts';
-import { exampleManifests, moveManifests, readManifests, writeManifests } from './manifests.ts';
+import { exampleManifests, moveManifests, probeHost, readManifests, writeManifests } from './manifests.ts';
 import { claimNetworks, exampleNetworks, type Networks } from './networks.ts';
 import { Processes } from './processes.ts';
 import { exampleDirectory, exampleNamespace, trustDomain } from './programs.ts';
 import type { RunningMesh } from './running-mesh.ts';
 import { type DemoService, type ManifestFile, readServices } from './services.ts';
 import { controlPlaneHost, controlPlanePorts, startMesh } from './start.ts';
+import { agentMetricsPort } from './start-agent.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 import { inboundPort } from './tls-client.ts';
 import { outboundPort } from './workload-client.ts';
@@ -124,8 +125,11 @@ function listeners(files: readonly ManifestFile[]): readonly (readonly [number, 
     [controlPlaneHost, controlPlanePorts.listen],
     [controlPlaneHost, controlPlanePorts.metrics],
     [tapHost, inboundPort],
+    [probeHost, agentMetricsPort],
     ...services.flatMap(({ address, port, tcpPorts }) =>
-      [inboundPort, outboundPort, adminPort, port, ...tcpPorts].map((each) => [host(address), each] as const),
+      [inboundPort, outboundPort, adminPort, agentMetricsPort, port, ...tcpPorts].map(
+        (each) => [host(address), each] as const,
+      ),
     ),
   ];
 }

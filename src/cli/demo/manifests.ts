@@ -9,7 +9,7 @@ import { writeAtomically } from './state-directory.ts';
 export const probeName = 'probe';
 const probeFile = 'probe.yaml';
 /** Last number of the probe's address. */
-const probeHost = 99;
+export const probeHost = 99;
 
 /** Reads every YAML file below a directory, in order of path. */
 export async function readManifests(directory: string): Promise<readonly ManifestFile[]> {

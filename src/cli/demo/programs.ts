@@ -65,11 +65,11 @@ export function tokenProgram(controlPlaneState: string, workload: string): Progr
 }
 
 /** The token comes on standard input: command lines and environments can be read by others. */
-export function agentProgram(place: ControlPlanePlace, socket: string): Program {
+export function agentProgram(place: ControlPlanePlace, socket: string, metrics: string): Program {
   return trellis(
     'agent',
     ...['--control-plane', place.listen, '--trust-anchor', trustAnchorFile(place.state)],
-    ...['--trust-domain', trustDomain, '--token-file', '-', '--socket', socket],
+    ...['--trust-domain', trustDomain, '--token-file', '-', '--socket', socket, '--metrics', metrics],
   );
 }
 
@@ -94,13 +94,16 @@ export function envoyProgram(envoy: string, bootstrap: string): Program {
   };
 }
 
-export function applicationProgram({ name, address }: DemoService): Program {
+/** @param socket of the workload's agent: here applications fetch their tokens themselves */
+export function applicationProgram({ name, address }: DemoService, socket: string): Program {
   return {
     command: node,
     args: [applicationScript],
     env: {
       SERVICE: name,
       ADDRESS: address,
+      TRELLIS: trellisScript,
+      AGENT_SOCKET: socket,
       HTTP_PROXY: `http://${address}:${outboundPort}`,
       NODE_USE_ENV_PROXY: '1',
       // Someone's own settings must not lead around the proxy.

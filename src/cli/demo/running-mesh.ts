@@ -17,11 +17,26 @@ export interface ControlPlane {
   readonly listen: string;
   /** `host:port` */
   readonly metrics: string;
+  /** Its directory, with the CA in it. */
+  readonly state: string;
   readonly process: RunningProcess;
   /** Starts it again after a crash, and waits until it is ready. */
   restart(): Promise<void>;
   /** All it has logged so far. */
   log(): Promise<string>;
+}
+
+/** The process that holds a workload's identity and decides for its proxy what that cannot. */
+export interface WorkloadAgent {
+  readonly socket: string;
+  /** `host:port` */
+  readonly metrics: string;
+  readonly process: RunningProcess;
+  /**
+   * Starts it again after a crash, at the same socket. Resolves to when it was started (`performance.now()`), before it is
+   * of any use.
+   */
+  restart(): Promise<number>;
 }
 
 export interface RunningMesh {
@@ -34,15 +49,18 @@ export interface RunningMesh {
   readonly manifests: string;
   readonly demoJsonFile: string;
   readonly controlPlane: ControlPlane;
+  /** By name of the service. */
+  readonly agents: ReadonlyMap<string, WorkloadAgent>;
   readonly editor: ManifestEditor;
   readonly traffic: Traffic;
-  readonly probe: Probe;
+  /** A member of its own, which no policy of the example allows anything. */
+  readonly probe: Member;
   /** Aborted when the demo stops, or a process of it fails. */
   readonly signal: AbortSignal;
 }
 
 /** A member of the mesh that is a program of ours instead of an Envoy. */
-export class Probe {
+export class Member {
   readonly spiffeId: string;
   readonly #socket: string;
   readonly #trustBundleFile: string;
@@ -75,12 +93,24 @@ export function serviceNamed(mesh: Pick<RunningMesh, 'services'>, name: string):
   return service;
 }
 
+/** @throws Error when the example has no such service */
+export function agentOf({ agents }: Pick<RunningMesh, 'agents'>, name: string): WorkloadAgent {
+  const agent = agents.get(name);
+  if (agent === undefined) throw new Error(`the example has no agent of ${name}`);
+  return agent;
+}
+
+/** A workload's identity in our own hands, as whoever can open its agent's socket has it. */
+export function memberAs(mesh: RunningMesh, name: string): Member {
+  return new Member(serviceNamed(mesh, name).spiffeId, agentOf(mesh, name).socket, mesh.trustBundleFile);
+}
+
 /** Where the policy of a service is, relative to the manifests. */
 export function policyFile(service: string): string {
   return join('policies', `${service}.yaml`);
 }
 
-/** True when the control plane has loaded the manifests and can issue certificates. */
+/** True when the control plane, or an agent, has all it needs to do its work. */
 export async function isReady(metrics: string): Promise<boolean> {
   const { hostname, port } = new URL(`http://${metrics}`);
   return (await fetchHttp({ host: hostname, port: Number(port), path: '/readyz' })).status === 200;

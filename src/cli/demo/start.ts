@@ -1,37 +1,29 @@
 // Starts a whole mesh: control plane, and for every service an agent, an Envoy and the application.
 
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { join } from 'node:path';
-import { CliError } from '../errors.ts';
 import { ManifestEditor } from './edit.ts';
 import { isReady as envoyIsReady, readStats } from './envoy-admin.ts';
 import { fetchHttp } from './http.ts';
-import { probeName } from './manifests.ts';
+import { Launcher } from './launcher.ts';
+import { probeHost, probeName } from './manifests.ts';
 import { type Networks, podAddress } from './networks.ts';
-import { withLog } from './process-end.ts';
 import type { Processes, RunningProcess } from './processes.ts';
 import {
-  agentProgram,
   applicationProgram,
   bootstrapProgram,
   type ControlPlanePlace,
   controlPlaneProgram,
   envoyProgram,
   exampleNamespace,
-  type Program,
-  tokenProgram,
   trustAnchorFile,
   trustDomain,
 } from './programs.ts';
-import { type ControlPlane, isReady, Probe, type RunningMesh } from './running-mesh.ts';
+import { type ControlPlane, isReady, Member, type RunningMesh, type WorkloadAgent } from './running-mesh.ts';
 import type { DemoService } from './services.ts';
+import { startAgent } from './start-agent.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { Traffic } from './traffic.ts';
-import { waitFor } from './wait.ts';
 
-/** Everything starts at once on however few cores there are. */
-const startTimeoutMs = 60_000;
 /** From the control plane's first answer until it has read twenty files. */
 const loadTimeoutMs = 5000;
 
@@ -65,10 +57,15 @@ export async function startMesh(options: StartOptions): Promise<RunningMesh> {
   log(`control plane on ${place.listen}`);
   const controlPlane = await startControlPlane(launcher, place, signal);
   log(`${services.length} services: ${services.map(({ name }) => name).join(', ')}`);
-  const probeSocket = join(directory.sockets, `${probeName}.sock`);
-  await Promise.all([
-    ...services.map((service) => startWorkload(launcher, place, service)),
-    startAgent(launcher, place, { namespace: exampleNamespace, pod: probeName }, probeSocket),
+  const [probeAgent, ...agents] = await Promise.all([
+    startAgent(launcher, place, {
+      namespace: exampleNamespace,
+      pod: probeName,
+      address: podAddress(networks, probeHost),
+    }),
+    ...services.map(
+      async (service) => [service.name, await startWorkload(launcher, options, place, service)] as const,
+    ),
   ]);
   const trustBundleFile = trustAnchorFile(directory.controlPlane);
   const probeId = `spiffe://${trustDomain}/ns/${exampleNamespace}/sa/${probeName}`;
@@ -81,54 +78,12 @@ export async function startMesh(options: StartOptions): Promise<RunningMesh> {
     manifests: directory.manifests,
     demoJsonFile: directory.demoJson,
     controlPlane,
+    agents: new Map(agents),
     editor: new ManifestEditor(directory.manifests, directory.path),
     traffic: new Traffic(),
-    probe: new Probe(probeId, probeSocket, trustBundleFile),
+    probe: new Member(probeId, probeAgent.socket, trustBundleFile),
     signal,
   };
-}
-
-/** Gives programs their names and logs. */
-class Launcher {
-  readonly options: StartOptions;
-
-  constructor(options: StartOptions) {
-    this.options = options;
-  }
-
-  start(name: string, program: Program, extra: { input?: string; onLine?: (line: string) => void } = {}) {
-    return this.options.processes.start({ name, ...program, ...extra, logFile: this.logFile(name) });
-  }
-
-  run(name: string, program: Program): Promise<string> {
-    return this.options.processes.run({ name, ...program, logFile: this.logFile(name) });
-  }
-
-  logFile(name: string): string {
-    return join(this.options.directory.logs, `${name.replaceAll(' ', '-')}.log`);
-  }
-
-  socket(pod: string): string {
-    return join(this.options.directory.sockets, `${pod}.sock`);
-  }
-
-  /** Waits for a process to get somewhere. @throws CliError with the end of its log */
-  async wait(
-    name: string,
-    what: string,
-    look: () => Promise<true | undefined>,
-    timeoutMs: number = startTimeoutMs,
-  ): Promise<void> {
-    const { signal } = this.options;
-    try {
-      await waitFor({ what, timeoutMs, signal }, look);
-    } catch (error) {
-      if (signal.aborted || !(error instanceof Error)) throw error;
-      const log = await readFile(this.logFile(name), 'utf8').catch(() => '');
-      const { message, hint } = withLog(error.message, log);
-      throw new CliError('ERR_UNAVAILABLE', message, { hint, cause: error });
-    }
-  }
 }
 
 async function startControlPlane(
@@ -153,6 +108,7 @@ async function startControlPlane(
   return {
     listen: place.listen,
     metrics: place.metrics,
+    state: place.state,
     get process() {
       return current;
     },
@@ -165,18 +121,18 @@ async function startControlPlane(
 
 async function startWorkload(
   launcher: Launcher,
+  { envoy, onAccess }: Pick<StartOptions, 'envoy' | 'onAccess'>,
   place: ControlPlanePlace,
   service: DemoService,
-): Promise<void> {
+): Promise<WorkloadAgent> {
   const { name, address } = service;
   const socket = launcher.socket(service.pod);
   const application = `app ${name}`;
-  launcher.start(application, applicationProgram(service));
-  const [bootstrap] = await Promise.all([
+  launcher.start(application, applicationProgram(service, socket));
+  const [bootstrap, agent] = await Promise.all([
     launcher.run(`bootstrap ${name}`, bootstrapProgram(service, socket)),
-    startAgent(launcher, place, service, socket),
+    startAgent(launcher, place, service),
   ]);
-  const { envoy, onAccess } = launcher.options;
   const proxy = `envoy ${name}`;
   launcher.start(proxy, envoyProgram(envoy.path, bootstrap), { onLine: onAccess });
   await launcher.wait(
@@ -185,10 +141,15 @@ async function startWorkload(
     async () => (await envoyIsReady(service)) || undefined,
   );
   await launcher.wait(proxy, `the Envoy of ${name} to be configured`, () => isConfigured(service));
+  // Until it is, requests that only it can allow are denied.
+  await launcher.wait(`agent ${service.pod}`, `the agent of ${name} to be ready`, async () => {
+    return (await isReady(agent.metrics)) || undefined;
+  });
   await launcher.wait(application, `the application ${name} to answer`, async () => {
     const { status } = await fetchHttp({ host: address, port: service.port, path: '/health' });
     return status === ok || undefined;
   });
+  return agent;
 }
 
 /** Its two listeners are active: certificate and trust bundle have come, too. */
@@ -197,28 +158,4 @@ async function isConfigured(service: DemoService): Promise<true | undefined> {
   const active = stats.get('listener_manager.total_listeners_active') ?? 0;
   const warming = stats.get('listener_manager.total_listeners_warming') ?? 0;
   return (active >= 2 && warming === 0) || undefined;
-}
-
-async function startAgent(
-  launcher: Launcher,
-  place: ControlPlanePlace,
-  workload: { readonly namespace: string; readonly pod: string },
-  socket: string,
-): Promise<void> {
-  const { namespace, pod } = workload;
-  const token = await launcher.run(`token ${pod}`, tokenProgram(place.state, `${namespace}/${pod}`));
-  const agent = `agent ${pod}`;
-  launcher.start(agent, agentProgram(place, socket), { input: `${token}\n` });
-  await launcher.wait(agent, `the agent of ${pod} to serve its socket`, () => isServed(socket));
-}
-
-function isServed(socket: string): Promise<true> {
-  return new Promise((resolve, reject) => {
-    const connection = connect(socket);
-    connection.on('error', reject);
-    connection.on('connect', () => {
-      connection.destroy();
-      resolve(true);
-    });
-  });
 }

@@ -1,7 +1,7 @@
 // A TLS and HTTP/2 client that is not Envoy and shares no code with the product: what gets through, and what does not,
 // is seen from the other side of the wire.
 
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import { connect, type TLSSocket } from 'node:tls';
 import type { ProbeIdentity } from './sds-client.ts';
 
@@ -48,8 +48,16 @@ export interface Peer {
   readonly wants: readonly string[];
 }
 
+export interface TlsRequest {
+  readonly method: string;
+  readonly path: string;
+}
+
 /** Connects, sends one request, and disconnects. Never rejects. */
-export async function attempt(options: TlsClientOptions): Promise<Attempt> {
+export async function attempt(
+  options: TlsClientOptions,
+  { method, path }: TlsRequest = { method: 'GET', path: '/' },
+): Promise<Attempt> {
   let connection: TlsClient;
   try {
     connection = await TlsClient.open(options);
@@ -57,7 +65,7 @@ export async function attempt(options: TlsClientOptions): Promise<Attempt> {
     return unsuccessful(error);
   }
   try {
-    const status = await connection.request('GET', '/');
+    const status = await connection.request(method, path);
     return { kind: 'answered', status, peer: connection.peer, ticket: connection.hasTicket };
   } catch (error) {
     return unsuccessful(error);
@@ -85,8 +93,12 @@ class ClosedByServer extends Error {
 
 export interface TlsAnswer {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
 }
+
+/** A name with several values is sent several times. */
+type TlsHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** One connection, kept open. */
 export class TlsClient {
@@ -131,17 +143,18 @@ export class TlsClient {
   }
 
   /** Sends a request without a body and resolves to the whole answer. */
-  exchange(method: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<TlsAnswer> {
+  exchange(method: string, path: string, headers: TlsHeaders = {}): Promise<TlsAnswer> {
+    const all: OutgoingHttpHeaders = { ...headers, ':method': method, ':path': path };
     return new Promise((resolve, reject) => {
-      const stream = this.#session.request({ ...headers, ':method': method, ':path': path });
+      const stream = this.#session.request(all);
       const timer = setTimeout(() => {
         stream.close();
         reject(new Error(`no answer within ${answerTimeoutMs} ms`));
       }, answerTimeoutMs);
-      let status: number | undefined;
+      let head: Pick<TlsAnswer, 'status' | 'headers'> | undefined;
       let body = '';
-      stream.on('response', (answer) => {
-        status = answer[':status'] ?? 0;
+      stream.on('response', ({ ':status': status = 0, ...rest }) => {
+        head = { status, headers: rest };
       });
       stream.setEncoding('utf8').on('data', (text: string) => {
         body += text;
@@ -152,8 +165,8 @@ export class TlsClient {
       });
       stream.on('close', () => {
         clearTimeout(timer);
-        if (status === undefined) reject(new ClosedByServer('the server closed the connection'));
-        else resolve({ status, body });
+        if (head === undefined) reject(new ClosedByServer('the server closed the connection'));
+        else resolve({ ...head, body });
       });
       stream.end();
     });

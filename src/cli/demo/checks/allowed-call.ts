@@ -12,7 +12,7 @@ const calls: readonly Call[] = [
   { from: 'ai-engine', to: 'risk-safety', method: 'POST', path: '/checks/prediction' },
   { from: 'gateway', to: 'execution', method: 'POST', path: '/orders/42' },
   { from: 'execution', to: 'risk-safety', method: 'POST', path: '/checks/order' },
-  { from: 'rl-training', to: 'portfolio', method: 'GET', path: '/history/2026' },
+  { from: 'gateway', to: 'portfolio', method: 'GET', path: '/positions/eur-usd' },
   { from: 'federation-ai', to: 'rl-training', method: 'POST', path: '/gradients' },
   { from: 'monitoring', to: 'gateway', method: 'GET', path: '/metrics' },
 ];

@@ -4,14 +4,14 @@
 import { unless, type Verdict, verdict } from '../check.ts';
 import { readStats, type Stats } from '../envoy-admin.ts';
 import type { DemoService } from '../services.ts';
-import { type Attempt, attempt, type TlsClientOptions } from '../tls-client.ts';
+import { type Attempt, attempt, type TlsClientOptions, type TlsRequest } from '../tls-client.ts';
 
 export interface Attack {
   /** What is wrong with this client. */
   readonly name: string;
   /** How it differs from the right one. */
   readonly differs: Partial<TlsClientOptions>;
-  /** The counter with which the proxy must say why it refused, e.g. `fail_verify_error`. */
+  /** The end of the counter with which the proxy must say why it refused, e.g. `fail_verify_error`. */
   readonly counted?: string;
 }
 
@@ -27,16 +27,18 @@ interface AttackObservation {
   readonly counted: { readonly name: string; readonly before: number; readonly after: number } | undefined;
 }
 
+/** @param request what everybody sends who gets past the handshake */
 export async function observeAttacks(
   service: DemoService,
   right: TlsClientOptions,
   attacks: readonly Attack[],
+  request?: TlsRequest,
 ): Promise<RefusalObservation> {
-  const controls = [await attempt(right)];
+  const controls = [await attempt(right, request)];
   const seen: AttackObservation[] = [];
   for (const { name, differs, counted } of attacks) {
     const before = await listenerStats(service);
-    const outcome = await attempt({ ...right, ...differs });
+    const outcome = await attempt({ ...right, ...differs }, request);
     const after = await listenerStats(service);
     seen.push({
       name,
@@ -47,17 +49,17 @@ export async function observeAttacks(
           : { name: counted, before: sum(before, counted), after: sum(after, counted) },
     });
   }
-  controls.push(await attempt(right));
+  controls.push(await attempt(right, request));
   return { controls, attacks: seen };
 }
 
 function listenerStats(service: DemoService): Promise<Stats> {
-  return readStats(service, '^listener\\..*\\.ssl\\.(fail_|connection_error)');
+  return readStats(service, '^listener\\..*\\.ssl\\.(fail_|connection_error)|^ext_authz\\.');
 }
 
 function sum(stats: Stats, counter: string): number {
   return [...stats].reduce(
-    (total, [name, value]) => (name.endsWith(`.ssl.${counter}`) ? total + value : total),
+    (total, [name, value]) => (name.endsWith(`.${counter}`) ? total + value : total),
     0,
   );
 }

@@ -10,12 +10,25 @@ export interface Access {
   readonly called: string;
   /** `POST /orders/42`; `CONNECT` for a TCP connection. */
   readonly request: string;
-  /** `<namespace>/<name>` of the policy that denied it. */
-  readonly deniedBy: string | undefined;
   readonly status: number;
+  /** Undefined when the request went on to the application. */
+  readonly denial: Denial | undefined;
+}
+
+/** Who denied a request, and why, as far as it is known. */
+export interface Denial {
+  /** `<namespace>/<name>` */
+  readonly policy: string | undefined;
+  /** `rule-2:token-missing`, `quarantine`; undefined where no rule of the policy is about the request. */
+  readonly cause: string | undefined;
 }
 
 const forbidden = 403;
+/** Envoy's words in `details`, where it asked the agent. */
+const agentDenied = 'ext_authz_denied';
+const agentError = 'ext_authz_error';
+/** The same, where the application has answered. */
+const answered = 'via_upstream';
 
 /** @returns undefined for lines that say nothing about a request between workloads */
 export function parseAccess(line: string): Access | undefined {
@@ -26,24 +39,33 @@ export function parseAccess(line: string): Access | undefined {
   } catch {
     return undefined;
   }
-  const { time, direction, self, peer, method, path, code, details } = fields;
+  const { time, direction, self, peer, method, path, code } = fields;
   if (direction !== 'inbound' || typeof peer !== 'string' || typeof self !== 'string' || peer === '')
     return undefined;
-  const status = Number(code);
   const request = method === 'CONNECT' ? 'CONNECT' : `${String(method)} ${String(path)}`;
   return {
     at: Date.parse(String(time)),
     caller: peer,
     called: self,
     request,
-    status,
-    deniedBy: status === forbidden ? policyOf(details) : undefined,
+    status: Number(code),
+    denial: denialOf(fields),
   };
 }
 
-/** From `rbac_access_denied_matched_policy[deny:<namespace>/<name>]`. */
-function policyOf(details: unknown): string {
-  return /\[deny:([^\]]+)\]/.exec(String(details))?.[1] ?? 'unknown';
+function denialOf({ code, details, denied }: Record<string, unknown>): Denial | undefined {
+  const said = String(details);
+  if (said.startsWith(agentError)) return { policy: undefined, cause: 'the agent did not answer' };
+  if (said.startsWith(agentDenied)) return parseReason(String(denied));
+  // An application may have reasons of its own for a 403.
+  if (Number(code) !== forbidden || said === answered) return undefined;
+  return parseReason(/\[(deny:[^\]]+)\]/.exec(said)?.[1] ?? '');
+}
+
+/** From `deny:<namespace>/<name>`, which a cause may follow, or `deny:<cause>`. */
+function parseReason(reason: string): Denial {
+  const [, policy, cause, alone] = /^deny:(?:([^:]+\/[^:]+)(?::(.+))?|(.+))$/.exec(reason) ?? [];
+  return { policy, cause: policy === undefined ? (alone ?? 'unknown') : cause };
 }
 
 /** The last part of a SPIFFE ID, which is the service account's name. */

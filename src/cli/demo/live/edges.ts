@@ -10,7 +10,7 @@ export interface Edge {
   readonly callerId: string;
   readonly calledId: string;
   readonly request: string;
-  /** `allowed`, or `denied by <policy>`. */
+  /** `allowed`, or `denied by <policy>`, with the cause where there is one. */
   readonly decision: string;
   readonly denied: boolean;
   readonly count: number;
@@ -47,7 +47,7 @@ export class Edges {
       calledId: access.called,
       request: access.request,
       decision,
-      denied: access.deniedBy !== undefined,
+      denied: access.denial !== undefined,
       count: (known?.count ?? 0) + 1,
       lastAt: access.at,
     };
@@ -64,7 +64,9 @@ export class Edges {
   }
 }
 
-function describeDecision({ deniedBy, status }: Access): string {
-  if (deniedBy !== undefined) return `denied by ${deniedBy}`;
-  return status < 400 ? 'allowed' : `allowed, HTTP ${status}`;
+function describeDecision({ denial, status }: Access): string {
+  if (denial === undefined) return status < 400 ? 'allowed' : `allowed, HTTP ${status}`;
+  const by = denial.policy === undefined ? '' : ` by ${denial.policy}`;
+  const cause = denial.cause === undefined ? '' : ` (${denial.cause.replace(/^rule-(\d+):/, 'rule $1, ')})`;
+  return `denied${by}${cause}`;
 }

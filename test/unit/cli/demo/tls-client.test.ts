@@ -5,7 +5,12 @@ import { createSecureServer } from 'node:http2';
 import { createServer, type Server } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { forgeIdentity } from '../../../../src/cli/demo/forge.ts';
-import { attempt, inboundPort, type TlsClientOptions } from '../../../../src/cli/demo/tls-client.ts';
+import {
+  attempt,
+  inboundPort,
+  TlsClient,
+  type TlsClientOptions,
+} from '../../../../src/cli/demo/tls-client.ts';
 import { loopbackAddress } from '../../../support/ports.ts';
 
 const spiffeId = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -65,6 +70,32 @@ test.each<[string, Partial<TlsClientOptions>]>([
 ])('refused: %s', async (_what, differs) => {
   const right = await serve(meshServer());
   expect(await attempt({ ...right, ...differs })).toMatchObject({ kind: 'refused' });
+});
+
+test('sends what it is told, spelled so, and a header as often as it has values', async () => {
+  const server = meshServer();
+  server.removeAllListeners('request');
+  server.on('request', ({ method, url, rawHeaders }, response) => {
+    const desks = rawHeaders.filter((_, index) => rawHeaders[index - 1] === 'x-desk');
+    response.writeHead(200, { 'x-trellis-denied': 'a reason' });
+    response.end(JSON.stringify({ method, url, desks }));
+  });
+  const client = await TlsClient.open(await serve(server));
+  onTestFinished(() => client.close());
+  const path = '//limits/./%66x';
+  const { status, headers, body } = await client.exchange('PUT', path, { 'x-desk': ['a', 'b'] });
+  expect({ status, reason: headers['x-trellis-denied'] }).toEqual({ status: 200, reason: 'a reason' });
+  expect(JSON.parse(body)).toEqual({ method: 'PUT', url: path, desks: ['a', 'b'] });
+});
+
+test('an attempt makes the request that it is asked for', async () => {
+  const server = meshServer();
+  const asked: string[] = [];
+  server.on('request', ({ method, url }) => asked.push(`${method} ${url}`));
+  const options = await serve(server);
+  await attempt(options);
+  await attempt(options, { method: 'POST', path: '/orders/1' });
+  expect(asked).toEqual(['GET /', 'POST /orders/1']);
 });
 
 test('nobody listening is no refusal', async () => {

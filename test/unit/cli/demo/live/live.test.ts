@@ -18,6 +18,7 @@ const line = (change: object = {}): string =>
     details: 'via_upstream',
     ...change,
   });
+const unknown = { policy: undefined, cause: 'unknown' };
 const denied = { code: 403, details: 'rbac_access_denied_matched_policy[deny:quantum-trader/ai-engine]' };
 
 function access(change: object = {}) {
@@ -34,11 +35,25 @@ describe('access log', () => {
       called: id('ai-engine'),
       request: 'POST /predict',
       status: 200,
-      deniedBy: undefined,
+      denial: undefined,
     });
-    expect(access(denied).deniedBy).toBe('quantum-trader/ai-engine');
-    expect(access({ code: 403, details: 'via_upstream' }).deniedBy).toBe('unknown');
+    expect(access(denied).denial).toEqual({ policy: 'quantum-trader/ai-engine', cause: undefined });
+    expect(access({ code: 403, details: 'something_new' }).denial).toEqual(unknown);
     expect(access({ method: 'CONNECT', path: '-' }).request).toBe('CONNECT');
+  });
+
+  test('what the agent has denied, and that it said nothing', () => {
+    const byAgent = { code: 403, details: 'ext_authz_denied', denied: 'deny:shop/web:rule-2:token-missing' };
+    expect(access(byAgent).denial).toEqual({ policy: 'shop/web', cause: 'rule-2:token-missing' });
+    expect(access({ ...byAgent, denied: null }).denial).toEqual(unknown);
+    expect(access({ code: 503, details: 'ext_authz_error', denied: null }).denial).toEqual({
+      policy: undefined,
+      cause: 'the agent did not answer',
+    });
+  });
+
+  test("an application's own 403 is no denial", () => {
+    expect(access({ code: 403, details: 'via_upstream', denied: null }).denial).toBeUndefined();
   });
 
   test.each([
@@ -67,6 +82,32 @@ describe('edges', () => {
       'allowed 3',
       'denied by quantum-trader/ai-engine 1',
     ]);
+  });
+
+  test.each([
+    [
+      { code: 403, details: 'ext_authz_denied', denied: 'deny:a/b:rule-2:token-missing' },
+      'denied by a/b (rule 2, token-missing)',
+    ],
+    [{ code: 403, details: 'ext_authz_denied', denied: 'deny:a/b' }, 'denied by a/b'],
+    [
+      { code: 403, details: 'rbac_access_denied_matched_policy[deny:a/b:quarantine]' },
+      'denied by a/b (quarantine)',
+    ],
+    [{ code: 403, details: 'ext_authz_denied', denied: 'deny:policy-unknown' }, 'denied (policy-unknown)'],
+    [
+      { code: 403, details: 'rbac_access_denied_matched_policy[deny:mesh-default:quantumAuthentication]' },
+      'denied (mesh-default:quantumAuthentication)',
+    ],
+    [
+      { code: 403, details: 'rbac_access_denied_matched_policy[deny:a/b+c/d:hybrid-conflict]' },
+      'denied by a/b+c/d (hybrid-conflict)',
+    ],
+    [{ code: 503, details: 'ext_authz_error' }, 'denied (the agent did not answer)'],
+  ])('says why: %j', (change, decision) => {
+    const edges = new Edges();
+    edges.add(access(change));
+    expect(edges.list()[0]).toMatchObject({ decision, denied: true });
   });
 
   test('paths without end do not fill the memory', () => {
