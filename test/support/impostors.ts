@@ -75,7 +75,7 @@ export function signedByThief(
         trustDomain,
         pathLen: 0,
         notBefore: fromNow(-minute),
-        notAfter: fromNow(60 * minute),
+        notAfter: fromNow(30 * minute),
       });
       const leaf = leafOf(forged, options);
       return { ...leaf, certificates: [...leaf.certificates, forged.certificate.der] };
