@@ -6,6 +6,7 @@ import { registerAgent } from './commands/agent.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
 import { registerControlPlane } from './commands/control-plane.ts';
 import { registerDemo } from './commands/demo.ts';
+import { registerExplain } from './commands/explain.ts';
 import { registerToken } from './commands/token.ts';
 import { registerVersion } from './commands/version.ts';
 import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts';
@@ -16,6 +17,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerAgent,
   registerToken,
   registerBootstrap,
+  registerExplain,
   registerDemo,
   registerVersion,
 ];

@@ -4,13 +4,17 @@ import { open } from 'node:fs/promises';
 import { stdin } from 'node:process';
 import { CliError } from './errors.ts';
 
-const maxSecretBytes = 4096;
+const defaultMaxBytes = 4096;
 const othersMask = 0o077;
 
-/** The content of the file, or of standard input for `-`, without the white space around it. @throws CliError */
-export async function readSecret(file: string): Promise<string> {
+/**
+ * The content of the file, or of standard input for `-`, without the white space around it.
+ * @param maxBytes no such secret is longer
+ * @throws CliError
+ */
+export async function readSecret(file: string, maxBytes = defaultMaxBytes): Promise<string> {
   const isStdin = file === '-';
-  const secret = (isStdin ? await readStdin() : await readSecretFile(file)).trim();
+  const secret = (isStdin ? await readStdin(maxBytes) : await readSecretFile(file, maxBytes)).trim();
   if (secret === '') {
     throw new CliError('ERR_CONFIGURATION', `${isStdin ? 'standard input' : file} is empty`, {
       hint: 'it must hold the secret, on one line',
@@ -20,11 +24,11 @@ export async function readSecret(file: string): Promise<string> {
 }
 
 /** No more of it than a secret can have: it may have no end. */
-async function readStdin(): Promise<string> {
+async function readStdin(maxBytes: number): Promise<string> {
   let content = Buffer.alloc(0);
   for await (const chunk of stdin) {
     content = Buffer.concat([content, chunk as Buffer]);
-    if (content.length > maxSecretBytes) throw tooLong('standard input');
+    if (content.length > maxBytes) throw tooLong('standard input');
   }
   return content.toString('utf8');
 }
@@ -35,7 +39,7 @@ function tooLong(where: string): CliError {
   });
 }
 
-async function readSecretFile(path: string): Promise<string> {
+async function readSecretFile(path: string, maxBytes: number): Promise<string> {
   const handle = await open(path, 'r');
   try {
     const { mode, size } = await handle.stat();
@@ -44,7 +48,7 @@ async function readSecretFile(path: string): Promise<string> {
         hint: `run chmod 600 ${path}`,
       });
     }
-    if (size > maxSecretBytes) throw tooLong(path);
+    if (size > maxBytes) throw tooLong(path);
     return await handle.readFile('utf8');
   } finally {
     await handle.close();

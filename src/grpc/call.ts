@@ -18,7 +18,11 @@ export interface StreamCall extends Call {
   write(message: Uint8Array | readonly Uint8Array[]): Promise<void>;
 }
 
-export type UnaryHandler = (request: Uint8Array, call: Call) => Promise<Uint8Array>;
+/**
+ * The request is a view of what was read from the socket: whoever keeps a part of it, and does not copy it, keeps all of
+ * that. An answer that is there at once costs least; one that takes time is a promise.
+ */
+export type UnaryHandler = (request: Uint8Array, call: Call) => Uint8Array | Promise<Uint8Array>;
 
 /** Server or bidirectional streaming. Returning means status OK, throwing a GrpcError its status. */
 export type StreamHandler = (call: StreamCall) => Promise<void>;

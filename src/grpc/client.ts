@@ -71,25 +71,54 @@ export async function* serverStream(
   }
 }
 
-class ClientCall {
+/** A call in which both sides send as they like. */
+export interface ClientStream {
+  /** What the server sends: ends when the server ends with OK, throws its GrpcError otherwise. */
+  readonly messages: AsyncIterable<Uint8Array>;
+  /** Sends one message; nothing holds the sender back, so this is for messages that are few and small. */
+  write(message: Uint8Array): void;
+  /** Resets the stream unless it has ended. */
+  cancel(): void;
+}
+
+/** @throws GrpcError UNAVAILABLE when there is no connection */
+export function openBidiStream(
+  session: ClientHttp2Session,
+  path: string,
+  options: CallOptions = {},
+): ClientStream {
+  return new ClientCall(session, path, undefined, options);
+}
+
+class ClientCall implements ClientStream {
   readonly messages: MessageReader;
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   #result: GrpcError | 'ok' | undefined;
 
-  constructor(session: ClientHttp2Session, path: string, request: Uint8Array, options: CallOptions) {
+  constructor(
+    session: ClientHttp2Session,
+    path: string,
+    request: Uint8Array | undefined,
+    options: CallOptions,
+  ) {
     this.#session = session;
     this.#stream = openStream(session, path, options.headers ?? {});
     this.messages = new MessageReader(
       this.#stream,
       options.maxMessageBytes ?? defaultGrpcLimits.maxMessageBytes,
     );
+    this.#stream.on('data', (chunk: Buffer) => this.messages.push(chunk));
     // Always followed by `close`, which settles the call.
     this.#stream.on('error', () => {});
     this.#stream.on('response', (headers) => this.#onResponse(headers));
     this.#stream.on('trailers', (headers) => this.#onStatus(headers));
     this.#stream.on('close', () => this.#onClose());
-    this.#stream.end(frame(request));
+    if (request !== undefined) this.#stream.end(frame(request));
+  }
+
+  write(message: Uint8Array): void {
+    if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.write(frame(message));
   }
 
   /** Resets the stream unless it has ended; the messages end with this error. */

@@ -1,109 +1,120 @@
-// From a request to its method's handler, and from the handler's outcome to a status.
+// From a request to its method's handler.
 
-import {
-  constants,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Method } from './call.ts';
 import type { GrpcLimits } from './limits.ts';
+import { OpenCalls } from './open-calls.ts';
 import { checkRequest } from './request-check.ts';
-import { ServerCall } from './server-call.ts';
+import { type CallContext, closeCall, type ServerCall } from './server-call.ts';
+import type { StreamOwner } from './session-guard.ts';
 import { GrpcError, status } from './status.ts';
+import { StreamingCall } from './streaming-call.ts';
 import { parseTimeout } from './timeout.ts';
+import { UnaryCall } from './unary-call.ts';
 
 export interface GrpcServerHooks {
   /** A handler threw something that is no GrpcError: the caller is told no more than INTERNAL. */
   readonly onHandlerError?: (error: unknown, path: string) => void;
 }
 
-export class Dispatcher {
-  readonly #methods: ReadonlyMap<string, Method>;
-  readonly #limits: GrpcLimits;
-  readonly #hooks: GrpcServerHooks;
-  readonly #endless = new Set<ServerCall>();
-  readonly #others = new Set<ServerCall>();
+interface Route {
+  readonly method: Method;
+  readonly context: CallContext;
+}
+
+export class Dispatcher implements StreamOwner {
+  readonly #open = new OpenCalls();
+  readonly #routes: ReadonlyMap<string, Route>;
+  /** For calls that never get to a method. */
+  readonly #nowhere: CallContext;
 
   constructor(methods: ReadonlyMap<string, Method>, limits: GrpcLimits, hooks: GrpcServerHooks) {
-    this.#methods = methods;
-    this.#limits = limits;
-    this.#hooks = hooks;
+    const { maxMessageBytes } = limits;
+    const { onHandlerError } = hooks;
+    this.#nowhere = { limits, maxRequestBytes: maxMessageBytes, open: this.#open, onHandlerError };
+    this.#routes = new Map(
+      [...methods].map(([path, method]) => {
+        const own = method.kind === 'unary' ? method.maxRequestBytes : undefined;
+        const maxRequestBytes = Math.min(own ?? maxMessageBytes, maxMessageBytes);
+        return [path, { method, context: { ...this.#nowhere, maxRequestBytes } }];
+      }),
+    );
   }
 
   endEndless(error: GrpcError): void {
-    for (const call of this.#endless) call.end(error);
+    this.#open.endEndless(error);
   }
 
   endAll(error: GrpcError): void {
-    for (const call of [...this.#endless, ...this.#others]) call.end(error);
+    this.#open.endAll(error);
   }
 
-  dispatch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     // Without a listener a reset would be an uncaught error; whoever handles the stream sees its close.
     stream.on('error', ignore);
     const refusal = checkRequest(headers);
-    if (refusal !== undefined && 'httpStatus' in refusal) {
-      stream.respond({ [constants.HTTP2_HEADER_STATUS]: refusal.httpStatus }, { endStream: true });
+    if (refusal !== undefined) {
+      if ('httpStatus' in refusal)
+        stream.respond({ [constants.HTTP2_HEADER_STATUS]: refusal.httpStatus }, { endStream: true });
+      else this.#refuse(stream, headers, refusal.error);
       return;
     }
-    const method = refusal === undefined ? this.#methods.get(headers[':path'] ?? '') : undefined;
-    if (method?.kind === 'raw') {
-      method.handle(stream, headers);
-      return;
-    }
-    const calls = method?.kind === 'stream' && method.endless === true ? this.#endless : this.#others;
-    // A stream that a server emits has a server session.
-    const session = stream.session as ServerHttp2Session;
-    const limits = limitsOf(method, this.#limits);
-    const call = new ServerCall(stream, session, headers, limits, () => calls.delete(call));
-    calls.add(call);
-    if (refusal === undefined) this.#handle(call, method).catch((error: unknown) => this.#fail(call, error));
-    else call.end(refusal.error);
+    const path = headers[':path'] ?? '';
+    const route = this.#routes.get(path);
+    if (route === undefined)
+      this.#refuse(stream, headers, new GrpcError(status.unimplemented, `there is no method ${path}`));
+    else if (route.method.kind === 'raw') route.method.handle(stream, headers);
+    else if (route.method.kind === 'unary') this.#unary(stream, headers, route.method, route.context);
+    else this.#streaming(stream, headers, route.method, route.context);
   }
 
-  async #handle(call: ServerCall, method: CallMethod | undefined): Promise<void> {
-    if (method === undefined) throw new GrpcError(status.unimplemented, `there is no method ${call.path}`);
-    const timeoutMs = parseTimeout(singleHeader(call.headers['grpc-timeout']));
-    if (timeoutMs !== undefined) call.setDeadline(timeoutMs);
-    if (method.kind === 'unary') {
+  closed(stream: ServerHttp2Stream): void {
+    closeCall(stream);
+  }
+
+  #refuse(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, error: GrpcError): void {
+    const call = new StreamingCall(stream, headers, this.#nowhere);
+    this.#open.add(call, false);
+    call.end(error);
+  }
+
+  #unary(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    method: Extract<Method, { kind: 'unary' }>,
+    context: CallContext,
+  ): void {
+    const call = new UnaryCall(stream, headers, context, method.handle);
+    this.#open.addBrief(call);
+    try {
+      setDeadline(call);
       method.admit?.(call);
-      const response = await method.handle(await readOne(call, this.#limits.requestMs), call);
-      // Not awaited: the status leaves with the answer, and whether the peer reads them is the linger timer's business.
-      call.send(response);
-    } else {
-      await method.handle(call);
+    } catch (error) {
+      call.fail(error);
     }
-    call.end();
   }
 
-  #fail(call: ServerCall, error: unknown): void {
-    if (!(error instanceof GrpcError)) this.#hooks.onHandlerError?.(error, call.path);
-    call.end(error instanceof GrpcError ? error : new GrpcError(status.internal, 'internal error'));
+  #streaming(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    method: Extract<Method, { kind: 'stream' }>,
+    context: CallContext,
+  ): void {
+    const call = new StreamingCall(stream, headers, context);
+    this.#open.add(call, method.endless === true);
+    const run = async (): Promise<void> => {
+      setDeadline(call);
+      await method.handle(call);
+      call.end();
+    };
+    run().catch((error: unknown) => call.fail(error));
   }
 }
 
 function ignore(): void {}
 
-type CallMethod = Exclude<Method, { kind: 'raw' }>;
-
-function limitsOf(method: CallMethod | undefined, limits: GrpcLimits): GrpcLimits {
-  if (method?.kind !== 'unary' || method.maxRequestBytes === undefined) return limits;
-  return { ...limits, maxMessageBytes: Math.min(method.maxRequestBytes, limits.maxMessageBytes) };
-}
-
-/** The one message of a unary request. */
-async function readOne(call: ServerCall, requestMs: number): Promise<Uint8Array> {
-  const late = setTimeout(() => {
-    call.end(new GrpcError(status.deadlineExceeded, `the request did not arrive within ${requestMs} ms`));
-  }, requestMs).unref();
-  try {
-    return await call.messages.single();
-  } finally {
-    clearTimeout(late);
-  }
-}
-
-function singleHeader(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(',') : value;
+function setDeadline(call: ServerCall): void {
+  const timeout = call.headers['grpc-timeout'];
+  const timeoutMs = parseTimeout(Array.isArray(timeout) ? timeout.join(',') : timeout);
+  if (timeoutMs !== undefined) call.setDeadline(timeoutMs);
 }

@@ -27,6 +27,24 @@ export function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
+/** Throws RESOURCE_EXHAUSTED for a message over the limit. */
+export function checkLength(messageBytes: number, maxMessageBytes: number): void {
+  if (messageBytes > maxMessageBytes) {
+    throw new GrpcError(
+      status.resourceExhausted,
+      `a message of ${messageBytes} bytes is over the limit of ${maxMessageBytes}`,
+    );
+  }
+}
+
+/** A view of the message when the chunk is exactly one frame, uncompressed and within the limit. */
+export function onlyMessage(chunk: Buffer, maxMessageBytes: number): Buffer | undefined {
+  const length = chunk.length - frameHeaderBytes;
+  if (length < 0 || length > maxMessageBytes || chunk[0] !== 0 || chunk.readUInt32BE(1) !== length)
+    return undefined;
+  return chunk.subarray(frameHeaderBytes);
+}
+
 /**
  * Cuts a byte stream into messages. A message that lies whole in one chunk is a view of that chunk; one that is spread
  * over several is copied once into a buffer of its own, which never holds more than twice the bytes received.
@@ -99,12 +117,7 @@ export class MessageDecoder {
     if (flag !== 0) {
       throw new GrpcError(status.internal, `${flag} is no compressed flag; the stream is not gRPC framing`);
     }
-    if (length > this.#maxMessageBytes) {
-      throw new GrpcError(
-        status.resourceExhausted,
-        `a message of ${length} bytes is over the limit of ${this.#maxMessageBytes}`,
-      );
-    }
+    checkLength(length, this.#maxMessageBytes);
     return length;
   }
 

@@ -18,13 +18,24 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   readonly #decoder: MessageDecoder;
   readonly #queue: Uint8Array[] = [];
   #waiting: Waiting | undefined;
-  #onSettled: (() => void) | undefined;
   #end: { readonly error: Error | undefined } | undefined;
 
   constructor(stream: Readable, maxMessageBytes: number) {
     this.#stream = stream;
     this.#decoder = new MessageDecoder(maxMessageBytes);
-    stream.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  /** Takes bytes that the stream has delivered. */
+  push(chunk: Buffer): void {
+    if (this.#end !== undefined) return;
+    try {
+      for (const message of this.#decoder.push(chunk)) this.#queue.push(message);
+    } catch (error) {
+      this.finish(error instanceof Error ? error : new GrpcError(status.internal, String(error)));
+      return;
+    }
+    if (this.#queue.length >= maxQueued) this.#stream.pause();
+    this.#settle();
   }
 
   /** True when the peer's bytes stop inside a message. */
@@ -47,40 +58,11 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
     this.#settle();
   }
 
-  /** The only message of a direction that has exactly one; UNIMPLEMENTED where there is none or another. */
-  async single(): Promise<Uint8Array> {
-    if (this.#end === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#onSettled = resolve;
-      });
-    }
-    if (this.#end?.error !== undefined) throw this.#end.error;
-    const [message] = this.#queue;
-    if (message === undefined || this.#queue.length > 1) {
-      throw new GrpcError(status.unimplemented, 'a unary call has exactly one request message');
-    }
-    return message;
-  }
-
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return { next: () => this.#next(), return: () => this.#return() };
   }
 
-  #take(chunk: Buffer): void {
-    if (this.#end !== undefined) return;
-    try {
-      for (const message of this.#decoder.push(chunk)) this.#queue.push(message);
-    } catch (error) {
-      this.finish(error instanceof Error ? error : new GrpcError(status.internal, String(error)));
-      return;
-    }
-    if (this.#queue.length >= maxQueued) this.#stream.pause();
-    this.#settle();
-  }
-
   #settle(): void {
-    if (this.#onSettled !== undefined && (this.#end !== undefined || this.#queue.length > 1))
-      this.#onSettled();
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     const message = this.#queue.shift();

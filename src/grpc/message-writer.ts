@@ -1,11 +1,11 @@
 // The messages of the other direction: framed, and no faster than the peer reads.
 
 import type { Http2Stream } from 'node:http2';
-import { frame, frameHeader } from './framing.ts';
+import { checkLength, frame, frameHeader } from './framing.ts';
 import { GrpcError, status } from './status.ts';
 
 /** A message up to this size is copied into one buffer: one write costs less than several. The pieces of a larger one go out as they are, shared with every other stream that sends them. */
-const maxJoinedBytes = 16 * 1024;
+export const maxJoinedBytes = 16 * 1024;
 
 /** Of a large message, how much is handed to the transport at once: the rest stays here as references, and does not count against the memory of the session. */
 const sliceBytes = 64 * 1024;
@@ -56,12 +56,7 @@ export class MessageWriter {
   }
 
   #check(length: number): void {
-    if (length > this.#limits.maxMessageBytes) {
-      throw new GrpcError(
-        status.resourceExhausted,
-        `a message of ${length} bytes is over the limit of ${this.#limits.maxMessageBytes}`,
-      );
-    }
+    checkLength(length, this.#limits.maxMessageBytes);
     if (this.#waitingBytes > this.#limits.maxOutboundBytes) {
       throw new GrpcError(status.resourceExhausted, 'too many bytes wait for the peer; await each write');
     }

@@ -1,12 +1,6 @@
 // A gRPC server on node:http2. It moves raw message bytes; what they mean is its handlers' business.
 
-import type {
-  Http2SecureServer,
-  Http2Server,
-  IncomingHttpHeaders,
-  ServerHttp2Session,
-  ServerHttp2Stream,
-} from 'node:http2';
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Method } from './call.ts';
 import { Dispatcher, type GrpcServerHooks } from './dispatcher.ts';
 import { type GrpcLimits, grpcLimits, http2Settings } from './limits.ts';
@@ -57,11 +51,8 @@ class Listener implements GrpcServer {
       }
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
-      guardSession(session, limits);
+      guardSession(session, limits, dispatcher);
     });
-    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-      dispatcher.dispatch(stream, headers),
-    );
   }
 
   close(graceMs: number): Promise<void> {

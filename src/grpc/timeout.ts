@@ -13,12 +13,11 @@ const maxValue = 99_999_999;
 /** Milliseconds until the deadline, rounded up and at least 1; `undefined` without a header. Throws INVALID_ARGUMENT for anything malformed. */
 export function parseTimeout(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
-  const match = /^(\d{1,8})([HMSmun])$/.exec(header);
-  const unit = unitMs[match?.[2] ?? ''];
-  if (match === null || unit === undefined) {
+  const unit = unitMs[header.at(-1) ?? ''];
+  if (unit === undefined || !/^\d{1,8}.$/.test(header)) {
     throw new GrpcError(status.invalidArgument, 'grpc-timeout must be 1 to 8 digits and one of H M S m u n');
   }
-  return Math.min(Math.max(Math.ceil(Number(match[1]) * unit), 1), maxTimerMs);
+  return Math.min(Math.max(Math.ceil(Number.parseInt(header, 10) * unit), 1), maxTimerMs);
 }
 
 /** The header value for a timeout in milliseconds. */

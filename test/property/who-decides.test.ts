@@ -73,7 +73,7 @@ describe('a call', () => {
         else expect(allowed).toBe(expected);
         seen[expected ? 'allowed' : 'denied']++;
       }),
-      { numRuns: fuzzRuns(1_000) },
+      { numRuns: fuzzRuns(2_000) },
     );
     expect(seen.allowed).toBeGreaterThan(0);
     expect(seen.denied).toBeGreaterThan(0);

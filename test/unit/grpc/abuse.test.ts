@@ -248,6 +248,19 @@ describe('peers that only wait', () => {
     expect(closedFirst).toBe('the idle session');
   });
 
+  test('a session that was busy for longer than it may be idle is closed once it is idle', async () => {
+    const { port } = await startServer({ '/t/Hang': hang }, { idleMs: 20 });
+    const session = await http2Session(port);
+    const call = session.request(requestHeaders('/t/Hang'), { endStream: false });
+    call.on('error', () => {});
+    const other = await http2Session(port);
+    await once(other, 'close');
+    expect(session.closed).toBe(false);
+    const goaway = once(session, 'goaway');
+    call.close(constants.NGHTTP2_CANCEL);
+    expect((await goaway)[0]).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
   test('a peer that answers no ping is gone; one that does stays', async () => {
     const { port } = await startServer({ '/t/Hang': hang }, { pingIntervalMs: 20, pingTimeoutMs: 50 });
     const alive = await http2Session(port);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { frame, frameHeader, MessageDecoder } from '../../../src/grpc/framing.ts';
+import { frame, frameHeader, MessageDecoder, onlyMessage } from '../../../src/grpc/framing.ts';
 import { GrpcError, status } from '../../../src/grpc/status.ts';
 
 const max = 1000;
@@ -100,5 +100,31 @@ describe('MessageDecoder', () => {
     expect(decoder.partial).toBe(true);
     decoder.push(frame(Buffer.from('whole')).subarray(7));
     expect(decoder.partial).toBe(false);
+  });
+});
+
+describe('onlyMessage', () => {
+  test('sees what the decoder sees when a chunk is one message, and nothing in any other chunk', () => {
+    const chunk = fc.oneof(
+      fc.uint8Array({ maxLength: 20 }).map((message) => frame(message)),
+      fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+      fc
+        .tuple(fc.uint8Array({ maxLength: 5 }), fc.uint8Array({ maxLength: 5 }))
+        .map(([one, two]) => Buffer.concat([frame(one), frame(two)])),
+      fc.uint8Array({ minLength: 1, maxLength: 20 }).map((message) => frame(message).subarray(0, -1)),
+    );
+    fc.assert(
+      fc.property(chunk, (bytes) => {
+        const decoder = new MessageDecoder(10);
+        let decoded: Buffer[] = [];
+        try {
+          decoded = decoder.push(bytes);
+        } catch {
+          // Refused, which the fast path leaves to the decoder.
+        }
+        const one = decoded.length === 1 && !decoder.partial ? decoded[0] : undefined;
+        expect(onlyMessage(bytes, 10)).toEqual(one);
+      }),
+    );
   });
 });

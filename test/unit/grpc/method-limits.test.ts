@@ -25,6 +25,13 @@ describe('a unary method', () => {
     stream.destroy();
   });
 
+  test('may answer more than it may be asked', async () => {
+    const { port } = await startServer({
+      '/t/Grow': { kind: 'unary', handle: () => Buffer.alloc(1001), maxRequestBytes: 1000 },
+    });
+    expect(await callUnary(grpcJsClient(port), '/t/Grow', Buffer.alloc(0))).toHaveLength(1001);
+  });
+
   test('turns callers away before they have sent anything', async () => {
     let handled = 0;
     const { port } = await startServer({

@@ -66,6 +66,24 @@ describe('unary calls', () => {
     }
   });
 
+  test('a handler may answer, and fail, at once', async () => {
+    const { port } = await startServer({
+      '/t/Echo': unary((request) => request),
+      '/t/Fail': unary(() => {
+        throw new GrpcError(status.notFound, 'not here');
+      }),
+    });
+    const client = grpcJsClient(port);
+    for (const size of [0, 1, 100_000]) {
+      const message = Buffer.alloc(size, 7);
+      expect(message.equals((await callUnary(client, '/t/Echo', message)) as Buffer)).toBe(true);
+    }
+    expect(await callUnary(client, '/t/Fail', Buffer.alloc(0))).toMatchObject({
+      code: 5,
+      details: 'not here',
+    });
+  });
+
   test('a thousand at once on one session', async () => {
     const { port } = await startServer({ '/t/Echo': echo });
     const client = grpcJsClient(port);
@@ -134,23 +152,26 @@ describe('unary calls', () => {
     expect(await callUnary(grpcJsClient(port), '/t/Big', Buffer.alloc(0))).toMatchObject({ code: 8 });
   });
 
-  test('the deadline aborts the handler and is answered by the server', async () => {
-    const reason = deferred<unknown>();
-    const { port } = await startServer({
-      '/t/Slow': unary((_, call) => {
-        call.signal.addEventListener('abort', () => reason.resolve(call.signal.reason));
-        return new Promise(() => {});
-      }),
-    });
-    const session = await http2Session(port);
-    const answer = await request(
-      session,
-      { ...requestHeaders('/t/Slow'), 'grpc-timeout': '20m' },
-      frame(Buffer.alloc(0)),
-    );
-    expect(answer.headers['grpc-status']).toBe('4');
-    expect(await reason.promise).toMatchObject({ code: status.deadlineExceeded });
-  });
+  test.each(['1m', '20m', '60m'])(
+    'a deadline of %s aborts the handler and is answered by the server',
+    async (timeout) => {
+      const reason = deferred<unknown>();
+      const { port } = await startServer({
+        '/t/Slow': unary((_, call) => {
+          call.signal.addEventListener('abort', () => reason.resolve(call.signal.reason));
+          return new Promise(() => {});
+        }),
+      });
+      const session = await http2Session(port);
+      const answer = await request(
+        session,
+        { ...requestHeaders('/t/Slow'), 'grpc-timeout': timeout },
+        frame(Buffer.alloc(0)),
+      );
+      expect(answer.headers['grpc-status']).toBe('4');
+      expect(await reason.promise).toMatchObject({ code: status.deadlineExceeded });
+    },
+  );
 
   test('a cancelled call aborts the signal', async () => {
     const arrived = deferred();
