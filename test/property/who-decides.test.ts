@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { runMatcher } from '../../src/cli/explain/envoy-matcher.ts';
+import { runMatcher } from '../../src/explain/envoy-matcher.ts';
 import type { Policy } from '../../src/model/mesh.ts';
 import { agentDecides } from '../../src/policy/agent-decides.ts';
 import { authorize } from '../../src/policy/authorize/authorize.ts';

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { explanationJson } from '../../explain/explanation.ts';
+import type { Header } from '../../explain/request.ts';
 import type { NamespacedName } from '../../model/mesh.ts';
 import { CliError } from '../errors.ts';
-import { explanationJson } from '../explain/explanation.ts';
 import type { CalledName } from '../explain/find.ts';
+import { parseHeader, parseMethod, parsePath } from '../explain/parse-request.ts';
 import { renderExplanation } from '../explain/render.ts';
-import { type Header, parseHeader, parseMethod, parsePath } from '../explain/request.ts';
 import { trustDomain, workload } from '../options.ts';
 import { print } from '../output.ts';
 import { readSecret } from '../secret-input.ts';

@@ -1,15 +1,15 @@
 // The command's work: reads what it needs, finds what is meant, asks for the explanation.
 
+import { explain } from '../../explain/explain.ts';
+import type { ExplainedToken, Explanation } from '../../explain/explanation.ts';
+import type { AskedRequest } from '../../explain/request.ts';
 import type { TokenKeys } from '../../identity/tokens/token-keys.ts';
 import { verifyToken } from '../../identity/tokens/verify.ts';
 import type { NamespacedName } from '../../model/mesh.ts';
 import type { TokenVerifier } from '../../policy/authorize/token.ts';
 import { CliError } from '../errors.ts';
-import { explain } from './explain.ts';
-import type { ExplainedToken, Explanation } from './explanation.ts';
 import { type CalledName, findCalled, findCaller } from './find.ts';
 import { loadMesh, loadTokenKeys, type MeshPlace } from './load.ts';
-import type { AskedRequest } from './request.ts';
 
 export interface AnswerOptions {
   readonly caller: NamespacedName;

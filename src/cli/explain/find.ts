@@ -1,21 +1,9 @@
 // From what the user wrote to what is in the mesh, with a suggestion where it is not.
 
-import {
-  type MeshState,
-  type NamespacedName,
-  namespacedName,
-  type Service,
-  type ServicePort,
-  type Workload,
-  type WorkloadPort,
-} from '../../model/mesh.ts';
+import type { Called } from '../../explain/called.ts';
+import type { MeshState, NamespacedName, Service, Workload } from '../../model/mesh.ts';
 import { nearestName } from '../../model/nearest.ts';
 import { CliError } from '../errors.ts';
-
-/** What is called: a Service at one of its ports, or one pod at one of its own. */
-export type Called =
-  | { readonly kind: 'service'; readonly service: Service; readonly port: ServicePort }
-  | { readonly kind: 'pod'; readonly workload: Workload; readonly port: WorkloadPort };
 
 /** What to look for; without a kind, a Service goes before a pod of the same name, because Services are what is called. */
 export interface CalledName {
@@ -106,9 +94,4 @@ function nearest(name: NamespacedName, known: readonly NamespacedName[]): Namesp
   );
   if (typo !== undefined) return `${namespace}/${typo}`;
   return nearestName(name, known) as NamespacedName | undefined;
-}
-
-/** `<namespace>/<name>` of what is called. */
-export function calledName(called: Called): NamespacedName {
-  return namespacedName(called.kind === 'service' ? called.service : called.workload);
 }

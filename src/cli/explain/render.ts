@@ -1,7 +1,13 @@
 // An explanation for people: the answer first, then what it rests on, in two columns.
 
+import type {
+  Connection,
+  Explanation,
+  PolicyVerdict,
+  RuleForCaller,
+  Target,
+} from '../../explain/explanation.ts';
 import type { Cause } from '../../policy/authorize/decision.ts';
-import type { Connection, Explanation, PolicyVerdict, RuleForCaller, Target } from './explanation.ts';
 
 type Row = readonly [label: string, text: string];
 

@@ -9,9 +9,9 @@ import {
   HttpConnectionManagerSchema,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { HeaderMutationSchema } from '../../gen/proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.ts';
-import type { StringMatcherSchema } from '../../gen/proto/envoy/type/matcher/v3/string_pb.ts';
 import { configuredExtension, extension } from './any.ts';
 import { milliseconds, seconds } from './duration.ts';
+import { proxyHeaderPatterns } from './proxy-headers.ts';
 import type { MeshSettings } from './settings.ts';
 
 /** How long requests in flight may finish once a connection has reached that age. */
@@ -31,26 +31,12 @@ export function connectionAge({ maxConnectionAgeMs }: MeshSettings) {
   return { maxConnectionDuration: milliseconds(maxConnectionAgeMs) };
 }
 
-/**
- * Headers in which proxies talk to each other. A caller's must reach neither Envoy, which obeys some of them, nor the
- * application, which would take them for its proxy's word. CGI and what descends from it reads `_` in a header name as `-`,
- * so the one is no better than the other. (x-forwarded-client-cert itself is written anew by each listener.)
- */
-const proxyHeaders: readonly StringMatch[] = [
-  { case: 'prefix', value: 'x-trellis' },
-  { case: 'prefix', value: 'x_trellis' },
-  { case: 'prefix', value: 'x-envoy' },
-  { case: 'prefix', value: 'x_envoy' },
-  { case: 'safeRegex', value: { regex: 'x_forwarded[-_]client[-_]cert' } },
-  { case: 'safeRegex', value: { regex: 'x-forwarded(_client[-_]|-client_)cert' } },
-];
-
 /** Before anything is decided by them. */
 const removeProxyHeaders = extension(
   'envoy.http.early_header_mutation.header_mutation',
   HeaderMutationSchema,
   {
-    mutations: proxyHeaders.map((matchPattern) => ({
+    mutations: proxyHeaderPatterns.map((matchPattern) => ({
       action: { case: 'removeOnMatch' as const, value: { keyMatcher: { matchPattern } } },
     })),
   },
@@ -69,10 +55,6 @@ export function rds(routeConfigName: string) {
     },
   };
 }
-
-type StringMatch = NonNullable<
-  Extract<MessageInitShape<typeof StringMatcherSchema>, { $typeName?: never }>['matchPattern']
->;
 
 type HttpConnectionManagerInit = Extract<
   MessageInitShape<typeof HttpConnectionManagerSchema>,

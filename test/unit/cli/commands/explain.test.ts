@@ -1,8 +1,8 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Explanation } from '../../../../src/cli/explain/explanation.ts';
 import { generateSigningKey } from '../../../../src/crypto/keys.ts';
+import type { Explanation } from '../../../../src/explain/explanation.ts';
 import { createTokenIssuer } from '../../../../src/identity/tokens/token-issuer.ts';
 import { tokenJwksOf } from '../../../../src/identity/tokens/token-keys.ts';
 import { temporaryDirectory } from '../../../support/control-plane.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { findCalled, findCaller } from '../../../../src/cli/explain/find.ts';
 import type { NamespacedName } from '../../../../src/model/mesh.ts';
-import { mesh } from './support.ts';
+import { mesh } from '../../explain/support.ts';
 
 const state = mesh();
 

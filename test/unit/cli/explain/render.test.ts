@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { renderExplanation } from '../../../../src/cli/explain/render.ts';
-import { ask, clientId, mesh, policy, serverId } from './support.ts';
+import { ask, clientId, mesh, policy, serverId } from '../../explain/support.ts';
 
 const rule = `from: [{principals: [${clientId}]}]`;
 const show = (...parameters: Parameters<typeof ask>) => renderExplanation(ask(...parameters));

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  attributesOf,
-  isRemoved,
-  parseHeader,
-  parseMethod,
-  parsePath,
-} from '../../../../src/cli/explain/request.ts';
+import { parseHeader, parseMethod, parsePath } from '../../../../src/cli/explain/parse-request.ts';
+import { attributesOf, isRemoved } from '../../../../src/explain/request.ts';
 
 describe('headers', () => {
   test('have names in lower case and values without space around them', () => {

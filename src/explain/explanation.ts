@@ -1,11 +1,7 @@
 // What `trellis explain` has to say, as data: `--json` prints this, so names and shapes stay as they are.
 
-import type { AppProtocol, NamespacedName } from '../../model/mesh.ts';
-import type {
-  AuthorizationRule,
-  PostQuantumEncryption,
-  QuantumAuthentication,
-} from '../../policy/effective.ts';
+import type { AppProtocol, NamespacedName } from '../model/mesh.ts';
+import type { AuthorizationRule, PostQuantumEncryption, QuantumAuthentication } from '../policy/effective.ts';
 
 export interface Explanation {
   /** Whether every pod that may get the call allows it. */

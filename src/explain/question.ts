@@ -8,12 +8,12 @@ import {
   type ServicePort,
   type Workload,
   type WorkloadPort,
-} from '../../model/mesh.ts';
-import { workloadSpiffeId } from '../../model/spiffe.ts';
-import type { RequestAttributes } from '../../policy/authorize/request.ts';
-import { serviceHost } from '../../xds/translate/names.ts';
+} from '../model/mesh.ts';
+import { workloadSpiffeId } from '../model/spiffe.ts';
+import type { RequestAttributes } from '../policy/authorize/request.ts';
+import { serviceHost } from '../xds/translate/names.ts';
+import type { Called } from './called.ts';
 import type { ExplainedToken, Route, Target } from './explanation.ts';
-import type { Called } from './find.ts';
 import { type AskedRequest, attributesOf } from './request.ts';
 import type { Judge } from './target.ts';
 

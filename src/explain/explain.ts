@@ -1,12 +1,12 @@
 // May this caller make this call, and why? From the state of the mesh to an explanation, by the functions that the data
 // plane is configured with and decides by. Nothing here reads or asks anything.
 
-import { type MeshState, type NamespacedName, namespacedName } from '../../model/mesh.ts';
-import { compareText } from '../../model/problem.ts';
-import { effectivePolicy } from '../../policy/effective.ts';
-import { takesPart } from '../../xds/translate/mesh.ts';
+import { type MeshState, type NamespacedName, namespacedName } from '../model/mesh.ts';
+import { compareText } from '../model/problem.ts';
+import { effectivePolicy } from '../policy/effective.ts';
+import { takesPart } from '../xds/translate/mesh.ts';
+import { type Called, calledName } from './called.ts';
 import type { Explanation, Target } from './explanation.ts';
-import { type Called, calledName } from './find.ts';
 import { attributes, identityOf, type Question, wayTo } from './question.ts';
 import { type AskedRequest, defaultPath, isRemoved } from './request.ts';
 import { throughProxy } from './through-proxy.ts';

@@ -1,12 +1,12 @@
 // What the caller's own proxy does with a call: read from the very route configuration that the proxy is sent.
 
-import type { RouteConfiguration } from '../../gen/proto/envoy/config/route/v3/route_pb.ts';
-import type { MeshState, Service, ServicePort, Workload } from '../../model/mesh.ts';
-import { type EffectivePolicy, effectivePolicy } from '../../policy/effective.ts';
-import { reachableService, takesPart } from '../../xds/translate/mesh.ts';
-import { plaintextCluster, serviceHost } from '../../xds/translate/names.ts';
-import { translateOutboundRoutes } from '../../xds/translate/outbound.ts';
-import type { ReachablePort } from '../../xds/translate/reachability.ts';
+import type { RouteConfiguration } from '../gen/proto/envoy/config/route/v3/route_pb.ts';
+import type { MeshState, Service, ServicePort, Workload } from '../model/mesh.ts';
+import { type EffectivePolicy, effectivePolicy } from '../policy/effective.ts';
+import { reachableService, takesPart } from '../xds/translate/mesh.ts';
+import { plaintextCluster, serviceHost } from '../xds/translate/names.ts';
+import { translateOutboundRoutes } from '../xds/translate/outbound.ts';
+import type { ReachablePort } from '../xds/translate/reachability.ts';
 import type { Route } from './explanation.ts';
 
 export interface RoutedCall {

@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { runMatcher } from '../../../../src/cli/explain/envoy-matcher.ts';
-import { MatcherSchema } from '../../../../src/gen/proto/xds/type/matcher/v3/matcher_pb.ts';
-import { mergePolicies } from '../../../../src/policy/effective.ts';
-import { denyAll, enforcedMatcher } from '../../../../src/xds/translate/rbac.ts';
+import { runMatcher } from '../../../src/explain/envoy-matcher.ts';
+import { MatcherSchema } from '../../../src/gen/proto/xds/type/matcher/v3/matcher_pb.ts';
+import { mergePolicies } from '../../../src/policy/effective.ts';
+import { denyAll, enforcedMatcher } from '../../../src/xds/translate/rbac.ts';
 
 // That it agrees with the policies is a property: test/property/who-decides.test.ts.
 describe('runMatcher', () => {

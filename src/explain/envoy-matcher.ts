@@ -2,16 +2,16 @@
 
 import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { ActionSchema, RBAC_Action } from '../../gen/proto/envoy/config/rbac/v3/rbac_pb.ts';
-import { UriSanInputSchema } from '../../gen/proto/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.ts';
-import { HttpRequestHeaderMatchInputSchema } from '../../gen/proto/envoy/type/matcher/v3/http_inputs_pb.ts';
+import { ActionSchema, RBAC_Action } from '../gen/proto/envoy/config/rbac/v3/rbac_pb.ts';
+import { UriSanInputSchema } from '../gen/proto/envoy/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb.ts';
+import { HttpRequestHeaderMatchInputSchema } from '../gen/proto/envoy/type/matcher/v3/http_inputs_pb.ts';
 import type {
   Matcher,
   Matcher_MatcherList_Predicate,
   Matcher_MatcherList_Predicate_SinglePredicate,
   Matcher_OnMatch,
-} from '../../gen/proto/xds/type/matcher/v3/matcher_pb.ts';
-import type { StringMatcher } from '../../gen/proto/xds/type/matcher/v3/string_pb.ts';
+} from '../gen/proto/xds/type/matcher/v3/matcher_pb.ts';
+import type { StringMatcher } from '../gen/proto/xds/type/matcher/v3/string_pb.ts';
 
 /** The parts of a request that RBAC matchers look at. */
 export interface MatcherInput {

@@ -1,11 +1,11 @@
 // A call from a workload that has no proxy: it has no identity to show, so only plaintext is left.
 
-import { type Endpoint, type MeshState, namespacedName, type Workload } from '../../model/mesh.ts';
-import { effectivePolicy } from '../../policy/effective.ts';
-import { takesPart } from '../../xds/translate/mesh.ts';
-import { conflictAction } from '../../xds/translate/rbac.ts';
+import { type Endpoint, type MeshState, namespacedName, type Workload } from '../model/mesh.ts';
+import { effectivePolicy } from '../policy/effective.ts';
+import { takesPart } from '../xds/translate/mesh.ts';
+import { conflictAction } from '../xds/translate/rbac.ts';
+import type { Called } from './called.ts';
 import type { Target } from './explanation.ts';
-import type { Called } from './find.ts';
 import {
   type Answer,
   allowedInPlaintext,

@@ -1,31 +1,31 @@
 // What one pod says to a call that reaches its mesh listener.
 
-import { meshTls } from '../../crypto/algorithms.ts';
+import { meshTls } from '../crypto/algorithms.ts';
 import {
   type MeshState,
   namespacedName,
   type Policy,
   type Workload,
   type WorkloadPort,
-} from '../../model/mesh.ts';
-import { compareText } from '../../model/problem.ts';
-import { workloadSpiffeId } from '../../model/spiffe.ts';
-import { agentDecides } from '../../policy/agent-decides.ts';
-import { authorize } from '../../policy/authorize/authorize.ts';
-import { compileAuthorization } from '../../policy/authorize/compile.ts';
-import { type Decision, reasonText } from '../../policy/authorize/decision.ts';
-import type { AuthorizationPolicy } from '../../policy/authorize/policy.ts';
-import type { RequestAttributes } from '../../policy/authorize/request.ts';
-import type { TokenVerifier } from '../../policy/authorize/token.ts';
+} from '../model/mesh.ts';
+import { compareText } from '../model/problem.ts';
+import { workloadSpiffeId } from '../model/spiffe.ts';
+import { agentDecides } from '../policy/agent-decides.ts';
+import { authorize } from '../policy/authorize/authorize.ts';
+import { compileAuthorization } from '../policy/authorize/compile.ts';
+import { type Decision, reasonText } from '../policy/authorize/decision.ts';
+import type { AuthorizationPolicy } from '../policy/authorize/policy.ts';
+import type { RequestAttributes } from '../policy/authorize/request.ts';
+import type { TokenVerifier } from '../policy/authorize/token.ts';
 import {
   type AuthorizationRule,
   acceptsAnonymous,
   type EffectivePolicy,
   effectivePolicy,
   hybridPolicies,
-} from '../../policy/effective.ts';
-import { policiesFor } from '../../policy/selection.ts';
-import { enforcedMatcher } from '../../xds/translate/rbac.ts';
+} from '../policy/effective.ts';
+import { policiesFor } from '../policy/selection.ts';
+import { enforcedMatcher } from '../xds/translate/rbac.ts';
 import { runMatcher } from './envoy-matcher.ts';
 import type { Connection, PolicyVerdict, Target } from './explanation.ts';
 
@@ -35,7 +35,7 @@ export interface Judge {
   readonly now: Date;
 }
 
-export interface Called {
+export interface CalledPod {
   readonly workload: Workload;
   readonly address: string;
   readonly port: WorkloadPort;
@@ -44,7 +44,7 @@ export interface Called {
 }
 
 /** The answer of a pod's proxy, and of its agent where that is asked. */
-export function judgeInMesh(judge: Judge, called: Called, request: RequestAttributes): Target {
+export function judgeInMesh(judge: Judge, called: CalledPod, request: RequestAttributes): Target {
   const { state, verifyToken, now } = judge;
   const { workload, address, port, serverIdentities } = called;
   const policy = effectivePolicy(state, workload);

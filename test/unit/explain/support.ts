@@ -1,12 +1,13 @@
 // A small mesh, and questions about it.
 
-import { explain } from '../../../../src/cli/explain/explain.ts';
-import type { Explanation } from '../../../../src/cli/explain/explanation.ts';
-import { type CalledName, findCalled, findCaller } from '../../../../src/cli/explain/find.ts';
-import { type AskedRequest, parseHeader } from '../../../../src/cli/explain/request.ts';
-import type { MeshState, NamespacedName } from '../../../../src/model/mesh.ts';
-import type { TokenVerifier } from '../../../../src/policy/authorize/token.ts';
-import { meshFromYaml } from '../../../support/mesh-from-yaml.ts';
+import { type CalledName, findCalled, findCaller } from '../../../src/cli/explain/find.ts';
+import { parseHeader } from '../../../src/cli/explain/parse-request.ts';
+import { explain } from '../../../src/explain/explain.ts';
+import type { Explanation } from '../../../src/explain/explanation.ts';
+import type { AskedRequest } from '../../../src/explain/request.ts';
+import type { MeshState, NamespacedName } from '../../../src/model/mesh.ts';
+import type { TokenVerifier } from '../../../src/policy/authorize/token.ts';
+import { meshFromYaml } from '../../support/mesh-from-yaml.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
 

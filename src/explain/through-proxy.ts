@@ -1,9 +1,9 @@
 // A call from a workload in the mesh: where its own proxy sends it, and what they say there.
 
-import type { Endpoint, MeshState, ServicePort, Workload } from '../../model/mesh.ts';
-import type { EffectivePolicy } from '../../policy/effective.ts';
+import type { Endpoint, MeshState, ServicePort, Workload } from '../model/mesh.ts';
+import type { EffectivePolicy } from '../policy/effective.ts';
+import { type Called, calledName } from './called.ts';
 import type { Target } from './explanation.ts';
-import { type Called, calledName } from './find.ts';
 import { type Answer, attributes, bare, leadsTo, plaintextTarget, type Question, wayTo } from './question.ts';
 import { type RoutedCall, routeOf } from './route.ts';
 import { judgeInMesh } from './target.ts';
