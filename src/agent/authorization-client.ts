@@ -20,7 +20,7 @@ export interface AuthorizationClientOptions {
   /** What the agent says about the stream: which workload it is for. */
   readonly headers: () => Readonly<Record<string, string>>;
   /**
-   * Takes the resource into use; undefined when there is none any more.
+   * Takes the resource into use instead of the one before; undefined when there is none any more.
    * @throws whatever is wrong with it: the control plane is told (NACK)
    */
   readonly adopt: (resource: Uint8Array | undefined) => void;
@@ -75,12 +75,14 @@ async function* followOnce(
       const refusal = reasonOf(() => {
         for (const { name, resource, version: next } of response.resources) {
           if (name !== authorizationName || resource === undefined) continue;
+          // What is refused leaves nothing in use, so that the next stream asks for whatever there is.
+          version = undefined;
           adopt(resource.value);
           version = next;
         }
         if (!response.removedResources.includes(authorizationName)) return;
-        adopt(undefined);
         version = undefined;
+        adopt(undefined);
       });
       send(stream, {
         responseNonce: response.nonce,

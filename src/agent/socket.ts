@@ -17,7 +17,13 @@ const maxSocketPathBytes = 107;
  * One proxy: on one connection an ADS stream and an SDS stream per secret and TLS context, and from each of its worker
  * threads, one a processor, a connection for checks, of which Envoy opens more when one is full; with room to reconnect.
  */
-const limits: Partial<GrpcLimits> = { maxSessions: 256, maxConcurrentStreams: 256 };
+const limits: Partial<GrpcLimits> = {
+  maxSessions: 256,
+  maxConcurrentStreams: 256,
+  // Envoy resets a check when its caller gives up, and the checks of all callers share a few connections: a budget that one
+  // caller could use up would end the checks of the others. At this rate the resets themselves have long filled the processor.
+  maxResets: 1_000_000,
+};
 const closeGraceMs = 1_000;
 
 export interface AgentSocket {

@@ -23,6 +23,9 @@ export const portExtension = 'port';
 export const deniedKey = 'denied';
 export const auditKey = 'audit';
 
+/** In which the caller is told why its request was denied, where the mesh shows reasons. */
+export const deniedHeader = 'x-trellis-denied';
+
 /** The agent's own discovery service, in the delta variant; see proto/trellis/authz. */
 export const authorizationDiscoveryPath =
   '/trellis.authz.v1.AuthorizationDiscoveryService/DeltaAuthorization';

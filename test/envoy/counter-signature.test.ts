@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { echoApp } from '../support/apps.ts';
 import type { Http2Client } from '../support/http-client.ts';
 import { counterFlaws, signedByThief } from '../support/impostors.ts';
-import { allow, policy, spiffeId } from '../support/manifests.ts';
+import { allow, policy, rootNamespace, spiffeId } from '../support/manifests.ts';
 import { Mesh, type MeshWorkload } from '../support/mesh.ts';
 import { attempt } from '../support/mesh-client.ts';
 import { until } from '../support/until.ts';
@@ -100,6 +100,33 @@ describe('where it is not', () => {
     await demand('hybrid');
     expect(await status(stolen)).toBe('ext_authz_denied[deny:shop/peers:counter-signature-missing]');
     expect(await status(genuine)).toBe(200);
+  });
+
+  test('a connection from the time of the demand follows what comes after it', async () => {
+    await demand('hybrid');
+    const open = await mesh.meshClient('server', 8080, await mesh.identity('client'));
+    expect(await status(open)).toBe(200);
+    await mesh.apply(
+      'authentication.yaml',
+      policy(
+        'peers',
+        { quantumAuthentication: 'enabled', authorization: [allow(['other'])] },
+        { app: 'server' },
+      ),
+    );
+    expect(await status(open)).toBe('rbac_access_denied_matched_policy[deny:shop/peers]');
+    await demand('enabled');
+    expect(await status(open)).toBe(200);
+    await mesh.apply(
+      'incident.yaml',
+      policy('incident', { quarantine: [spiffeId('client')] }, { namespace: rootNamespace }),
+    );
+    expect(await status(open)).toBe(
+      'rbac_access_denied_matched_policy[deny:trellis-system/incident:quarantine]',
+    );
+    await mesh.remove('incident.yaml');
+    await until('the end of the quarantine', async () => (await status(open)) === 200);
+    expect(open.end).toBeUndefined();
   });
 
   test('a rule of an authorization policy is asked about on either kind of connection', async () => {

@@ -7,12 +7,8 @@ import {
 } from '../../gen/proto/trellis/authz/v1/authorization_pb.ts';
 import type { Workload } from '../../model/mesh.ts';
 import { workloadSpiffeId } from '../../model/spiffe.ts';
-import {
-  type AuthorizationRequirement,
-  type AuthorizationRule,
-  type EffectivePolicy,
-  hybridPolicies,
-} from '../../policy/effective.ts';
+import { type AuthorizationPolicy, authorizationPolicy } from '../../policy/authorize/policy.ts';
+import type { AuthorizationRequirement, AuthorizationRule, EffectivePolicy } from '../../policy/effective.ts';
 import type { MeshSettings } from './settings.ts';
 
 /** The whole authorization of a workload, what Envoy decides of it included; see the .proto for the reason. */
@@ -21,11 +17,17 @@ export function translateAuthorization(
   policy: EffectivePolicy,
   { trustDomain }: MeshSettings,
 ): WorkloadAuthorization {
+  const workload = workloadSpiffeId(trustDomain, namespace, serviceAccount);
+  return authorizationMessage(authorizationPolicy(policy, workload));
+}
+
+/** What authz/policy-message.ts reads. Entries of `from` become one: their principals are alternatives all the same. */
+export function authorizationMessage(policy: AuthorizationPolicy): WorkloadAuthorization {
   return create(WorkloadAuthorizationSchema, {
-    workload: workloadSpiffeId(trustDomain, namespace, serviceAccount),
+    workload: policy.workload,
     requirements: policy.requirements.map(requirement),
     shadowRequirements: policy.shadowRequirements.map(requirement),
-    hybridPolicies: [...hybridPolicies(policy)],
+    hybridPolicies: [...policy.hybridPolicies],
   });
 }
 

@@ -1,11 +1,9 @@
 // How a denial looks from outside. It says which policy it comes from: `deny:<namespace>/<policy>`, with what failed after
 // it where the agent decided.
 
-import { auditKey, deniedKey } from '../agreed-names.ts';
+import { auditKey, deniedHeader, deniedKey } from '../agreed-names.ts';
 import { extAuthzMetadata } from './ext-authz.ts';
 import type { MeshSettings } from './settings.ts';
-
-const deniedHeader = 'x-trellis-denied';
 
 /** Set by Envoy when the agent said no, and when it said nothing. */
 const askedAgentFlag = 'UAEX';

@@ -1,5 +1,5 @@
-// Where Envoy asks the agent. Two HTTP filters stand in every inbound listener, switched off: a route that needs one
-// switches it on, so that an edit reaches the next request on open connections and a route that needs none asks nobody.
+// Where Envoy asks the agent. HTTP filters stand in every inbound listener, switched off: a route that needs one switches
+// it on, so that an edit reaches the next request on open connections and a route that needs none asks nobody.
 
 import { create } from '@bufbuild/protobuf';
 import { ApiVersion } from '../../gen/proto/envoy/config/core/v3/config_source_pb.ts';
@@ -24,8 +24,8 @@ export const extAuthzMetadata = 'envoy.filters.http.ext_authz';
 
 /** Decides, and fails closed. */
 const enforcing = 'trellis.authorization';
-/** The same with the peer's certificate, 8 KB a request: for connections older than the demand for a counter-signature. */
-const enforcingOnOldConnections = 'trellis.authorization.counter-signature';
+/** The same with the peer's certificate, 8 KB a request: for connections whose counter-signature was not checked when they were made. */
+const checkingCounterSignature = 'trellis.authorization.counter-signature';
 /** For policies in `warn` or `audit` alone: an agent that is away must not deny what they would not. */
 const recording = 'trellis.authorization.audit';
 
@@ -40,12 +40,19 @@ const agentService = {
   timeout: milliseconds(checkTimeoutMs),
 };
 
-/** All HTTP filters that may ask the agent, each switched off. */
-export const extAuthzFilters: readonly HttpFilter[] = [
-  filter(enforcing, {}),
-  filter(enforcingOnOldConnections, { includePeerCertificate: true }),
-  filter(recording, { failureModeAllow: true }),
-];
+/**
+ * The HTTP filters that may ask the agent, each switched off.
+ * @param checked whether the listener has checked the counter-signature of every connection: then the filter that would do so
+ *   for each request is not there, and a route that switches it on switches nothing. So both kinds of listener share
+ *   their routes, and connections made before or after the demand all follow every later edit.
+ */
+export function extAuthzFilters(checked: boolean): readonly HttpFilter[] {
+  return [
+    filter(enforcing, {}),
+    ...(checked ? [] : [filter(checkingCounterSignature, { includePeerCertificate: true })]),
+    filter(recording, { failureModeAllow: true }),
+  ];
+}
 
 function filter(name: string, specific: { includePeerCertificate?: boolean; failureModeAllow?: boolean }) {
   return create(HttpFilterSchema, {
@@ -66,24 +73,20 @@ function filter(name: string, specific: { includePeerCertificate?: boolean; fail
   });
 }
 
-/**
- * What a route switches on.
- * @param checked whether the counter-signature was checked when the connection was made
- */
-export function extAuthzPerRoute(policy: EffectivePolicy, context: PortContext, checked: boolean) {
-  const name = filterFor(policy, context, checked);
-  if (name === undefined) return {};
+/** What a route switches on. */
+export function extAuthzPerRoute(policy: EffectivePolicy, context: PortContext) {
   const settings = { contextExtensions: { [portExtension]: String(context.port) } };
-  return { [name]: any(ExtAuthzPerRouteSchema, { override: { case: 'checkSettings', value: settings } }) };
+  const on = any(ExtAuthzPerRouteSchema, { override: { case: 'checkSettings', value: settings } });
+  return Object.fromEntries(filtersFor(policy, context).map((name) => [name, on]));
 }
 
-function filterFor(policy: EffectivePolicy, context: PortContext, checked: boolean): string | undefined {
+function filtersFor(policy: EffectivePolicy, context: PortContext): readonly string[] {
   // What is closed is closed without asking.
-  if (policy.conflicts.length > 0) return undefined;
-  if (demandsCounterSignature(policy) && !checked) return enforcingOnOldConnections;
-  if (agentDecides(policy.requirements, context)) return enforcing;
-  if (agentDecides(policy.shadowRequirements, context)) return recording;
-  return undefined;
+  if (policy.conflicts.length > 0) return [];
+  const first = demandsCounterSignature(policy) ? [checkingCounterSignature] : [];
+  if (agentDecides(policy.requirements, context)) return [...first, enforcing];
+  if (agentDecides(policy.shadowRequirements, context)) return [...first, recording];
+  return first;
 }
 
 export function demandsCounterSignature(policy: EffectivePolicy): boolean {

@@ -71,10 +71,7 @@ export function translateInbound(
   if (host === undefined || ports.length === 0) return undefined;
   return {
     listener: listener(host, ports, policy, settings),
-    routeConfigs: ports.flatMap((port) => [
-      routeConfig(port, policy, settings, false),
-      ...(demandsCounterSignature(policy) ? [routeConfig(port, policy, settings, true)] : []),
-    ]),
+    routeConfigs: ports.map((port) => routeConfig(port, policy, settings)),
     clusters: ports.map((port) => applicationCluster(host, port)),
   };
 }
@@ -108,7 +105,7 @@ function filterChain(port: WorkloadPort, policy: EffectivePolicy, settings: Mesh
         statPrefix: inboundCluster(port.port),
         codecType: HttpConnectionManager_CodecType.HTTP2,
         commonHttpProtocolOptions: connectionAge(settings),
-        routeSpecifier: rds(inboundRouteConfig(port.port, checked)),
+        routeSpecifier: rds(inboundRouteConfig(port.port)),
         httpFilters: [
           // Every virtual host brings its own rules; one that does not is closed.
           configuredExtension(rbacFilter, RBACSchema, {
@@ -117,7 +114,7 @@ function filterChain(port: WorkloadPort, policy: EffectivePolicy, settings: Mesh
             shadowRulesStatPrefix: 'audit',
           }),
           // After it: what Envoy alone denies is no call.
-          ...extAuthzFilters,
+          ...extAuthzFilters(checked),
         ],
         accessLog: [accessLog('inbound')],
         // Who calls is the proxy's word: what the caller put into x-forwarded-client-cert is replaced.
@@ -134,7 +131,6 @@ function routeConfig(
   port: WorkloadPort,
   policy: EffectivePolicy,
   settings: MeshSettings,
-  checked: boolean,
 ): RouteConfiguration {
   const shadow = shadowMatcher(policy, port);
   const toApplication = {
@@ -142,7 +138,7 @@ function routeConfig(
     timeout: seconds(0),
   };
   return create(RouteConfigurationSchema, {
-    name: inboundRouteConfig(port.port, checked),
+    name: inboundRouteConfig(port.port),
     virtualHosts: [
       {
         name: inboundCluster(port.port),
@@ -154,7 +150,7 @@ function routeConfig(
               ...(shadow === undefined ? {} : { shadowMatcher: shadow, shadowRulesStatPrefix: auditPrefix }),
             },
           }),
-          ...extAuthzPerRoute(policy, port, checked),
+          ...extAuthzPerRoute(policy, port),
         },
         routes: [
           port.protocol === 'tcp'

@@ -20,12 +20,8 @@ export function inboundCluster(port: number): string {
   return `inbound|${port}`;
 }
 
-/**
- * @param checked whether the route is for connections whose counter-signature was checked when they were made. Both are
- *   served where it is demanded: connections from before the demand go on with the unchecked one until they are drained.
- */
-export function inboundRouteConfig(port: number, checked: boolean): string {
-  return checked ? `inbound|${port}|counter-signed` : `inbound|${port}`;
+export function inboundRouteConfig(port: number): string {
+  return `inbound|${port}`;
 }
 
 export function outboundRouteConfig(namespace: string): string {

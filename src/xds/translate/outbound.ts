@@ -19,6 +19,7 @@ import {
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { Service, Workload } from '../../model/mesh.ts';
 import { outboundPort } from '../../model/proxy-ports.ts';
+import { denialReason } from '../../policy/denial-reason.ts';
 import type { EffectivePolicy } from '../../policy/effective.ts';
 import { accessLog } from './access-log.ts';
 import { socketAddress } from './address.ts';
@@ -135,7 +136,7 @@ function routes(
       return everything(
         refusal(
           forbidden,
-          `deny:${policy.encryptionPolicies.join('+') || 'mesh-default'}:postQuantumEncryption: ${serviceHost(service)} is not part of the mesh`,
+          `${denialReason(policy.encryptionPolicies, 'postQuantumEncryption')}: ${serviceHost(service)} is not part of the mesh`,
         ),
       );
   }

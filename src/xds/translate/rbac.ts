@@ -20,6 +20,7 @@ import {
 import type { StringMatcherSchema } from '../../gen/proto/xds/type/matcher/v3/string_pb.ts';
 import { compareText } from '../../model/problem.ts';
 import { isConditional, type PortContext } from '../../policy/agent-decides.ts';
+import { denialReason } from '../../policy/denial-reason.ts';
 import {
   type AuthorizationRequirement,
   type AuthorizationRule,
@@ -38,14 +39,10 @@ type StringMatch = MessageInitShape<typeof StringMatcherSchema>['matchPattern'];
 type Condition = Predicate | boolean;
 
 interface Clause {
+  /** The reason of the denial, as it appears in `%RESPONSE_CODE_DETAILS%`. */
   readonly action: string;
   /** When this holds the request is denied. */
   readonly denies: Condition;
-}
-
-/** The action name of a denial, as it appears in `%RESPONSE_CODE_DETAILS%`. */
-function denialBy(policy: string, what?: string): string {
-  return what === undefined ? `deny:${policy}` : `deny:${policy}:${what}`;
 }
 
 /** What the virtual host of a port enforces. Fails closed: any conflict denies everything, by name. */
@@ -76,7 +73,7 @@ export function denyAll(action: string): Matcher {
 
 export function conflictAction(conflict: Conflict): string {
   const what = conflict.dimension === 'quarantine' ? 'quarantine' : `${conflict.dimension}-conflict`;
-  return denialBy(conflict.policies.join('+'), what);
+  return denialReason(conflict.policies, what);
 }
 
 function matcher(clauses: readonly Clause[]): Matcher {
@@ -109,11 +106,10 @@ function outcome(name: string, action: RBAC_Action): Matcher_OnMatch {
  * certificate must ask for it here as well as in the handshake, because connections made under a laxer policy stay open.
  */
 function identityClause(policy: EffectivePolicy, { trustDomain }: MeshSettings): Clause {
-  const by = policy.authenticationPolicies.join('+') || 'mesh-default';
   const workload = principal({ case: 'prefix', value: `spiffe://${trustDomain}/ns/` });
   const trellis = principal({ case: 'prefix', value: `spiffe://${trustDomain}/trellis/` });
   return {
-    action: denialBy(by, 'quantumAuthentication'),
+    action: denialReason(policy.authenticationPolicies, 'quantumAuthentication'),
     denies: acceptsAnonymous(policy) ? trellis : not(workload),
   };
 }
@@ -122,14 +118,14 @@ function quarantineClauses(policy: EffectivePolicy): readonly Clause[] {
   return [...policy.quarantine]
     .sort(([a], [b]) => compareText(a, b))
     .map(([id, by]) => ({
-      action: denialBy(by, 'quarantine'),
+      action: denialReason([by], 'quarantine'),
       denies: principal({ case: 'exact', value: id }),
     }));
 }
 
 function clause(requirement: AuthorizationRequirement, context: PortContext): Clause {
   return {
-    action: denialBy(requirement.policy),
+    action: denialReason([requirement.policy]),
     denies: not(or(requirement.rules.map((rule) => ruleCondition(rule, context)))),
   };
 }

@@ -153,4 +153,16 @@ describe('a stream that ends', () => {
     expect(followed.adopted).toEqual(['a', 'b']);
     expect(followed.failures).not.toHaveLength(0);
   });
+
+  test('after a refusal is sent what was in use before it, when that is in force again', async () => {
+    const source = new Source(authorizing('a'));
+    const followed = await follow(source, (workload) => workload === 'bad');
+    await until('the first', () => followed.acks() === 1);
+    source.update(authorizing('bad'));
+    await until('the refusal', () => followed.nacks.length === 1);
+    followed.cut();
+    source.update(authorizing('a'));
+    await until('the old one', () => followed.adopted.length === 2);
+    expect(followed.adopted).toEqual(['a', 'a']);
+  });
 });

@@ -143,6 +143,19 @@ describe('a connection that is misused does not keep others from their answers',
   });
 });
 
+test('the checks of one caller that it cancels do not end those of another on the same connection', async () => {
+  const { path } = await start();
+  const shared = connection(path);
+  for (let round = 0; round < 20; round++) {
+    const cancelled = Array.from({ length: 100 }, () => open(shared));
+    for (const stream of cancelled) {
+      stream.write(frame(checkOf('GET')));
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    expect(await ask(shared, checkOf('GET'))).toBe(status.ok);
+  }
+});
+
 test('a check that is too large or malformed is refused, which Envoy takes for no', async () => {
   const { path, decided } = await start();
   const session = connection(path);
