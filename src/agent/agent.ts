@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly anchors: readonly Certificate[];
   readonly joinToken: string;
   readonly socket: string;
+  /** A second socket, for programs of the workload: tokens and nothing else, no private key. */
+  readonly tokenSocket?: string;
   readonly log: Logger;
   readonly report: AgentReport;
   readonly now: () => Date;
@@ -112,10 +114,12 @@ class Agent {
       onNack: ({ names, message }) => log.error({ names, reason: message }, 'Envoy refused a secret'),
     });
     const methods = new Map<string, Method>([relay, sds, tokens, this.#authorization.method]);
-    const socket = await serveSocket(this.#options.socket, methods, (error, path) => {
+    const onError = (error: unknown, path: string) =>
       log.error({ err: error, path }, 'a call on the socket failed unexpectedly');
-    });
+    const sockets = [await serveSocket(this.#options.socket, methods, onError)];
     try {
+      const { tokenSocket } = this.#options;
+      if (tokenSocket !== undefined) sockets.push(await serveSocket(tokenSocket, new Map([tokens]), onError));
       const joined = await this.#join();
       if (joined === undefined) return;
       workload = joined.workload;
@@ -131,7 +135,7 @@ class Agent {
         this.#followAuthorization(upstream, headers),
       ]);
     } finally {
-      await socket.close();
+      await Promise.all(sockets.map((socket) => socket.close()));
     }
   }
 

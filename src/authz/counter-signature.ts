@@ -73,7 +73,7 @@ export class CounterSignatureCheck {
       );
       return { certificate, cause: undefined, notAfter: leaf.notAfter.getTime() };
     } catch (error) {
-      // A certificate that is not valid yet will be one day.
+      // A certificate that is out of its time now may be in it when the clock has been put right.
       return {
         certificate,
         cause: causeOf(error),
@@ -88,6 +88,8 @@ function causeOf(error: unknown): CounterSignatureCause {
   return missing ? 'counter-signature-missing' : 'counter-signature-invalid';
 }
 
+const timeErrors: ReadonlySet<string> = new Set(['ERR_CERT_NOT_YET_VALID', 'ERR_CERT_EXPIRED']);
+
 function isLasting(error: unknown): boolean {
-  return !(error instanceof CryptoError && error.code === 'ERR_CERT_NOT_YET_VALID');
+  return !(error instanceof CryptoError && timeErrors.has(error.code));
 }

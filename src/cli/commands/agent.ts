@@ -19,6 +19,7 @@ interface AgentCommandOptions {
   readonly trustAnchor: string;
   readonly tokenFile: string;
   readonly socket: string;
+  readonly tokenSocket?: string;
   readonly trustDomain: string;
   readonly metrics?: Address;
   readonly logLevel: LogLevel;
@@ -34,6 +35,10 @@ export function registerAgent(program: Command): void {
     .requiredOption('--trust-anchor <file>', 'trust-anchor.pem of the control plane')
     .requiredOption('--token-file <file>', 'the join token; - reads it from standard input')
     .requiredOption('--socket <path>', 'the Unix socket to serve; whoever can open it holds the identity')
+    .option(
+      '--token-socket <path>',
+      'a second Unix socket, for programs of the workload: it gives out tokens and nothing else',
+    )
     .option('--trust-domain <name>', 'SPIFFE trust domain', trustDomain, 'cluster.local')
     .addOption(
       new Option('--metrics <host:port>', 'serve /metrics, /healthz and /readyz there').argParser(address),
@@ -62,6 +67,7 @@ async function run(options: AgentCommandOptions): Promise<void> {
       anchors,
       joinToken,
       socket: resolve(options.socket),
+      ...(options.tokenSocket === undefined ? {} : { tokenSocket: resolve(options.tokenSocket) }),
       log: createLogger({ level: options.logLevel }),
       report: {
         connected: () => {

@@ -1,11 +1,17 @@
 // A whole agent against a whole control plane, without Envoy.
 
 import { lstat } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runAgent } from '../../../src/agent/agent.ts';
 import type { HeldSvid } from '../../../src/agent/identity-client.ts';
+import { fetchToken } from '../../../src/agent/token-client.ts';
 import { exportPkcs8 } from '../../../src/crypto/keys.ts';
+import { unaryCall } from '../../../src/grpc/client.ts';
+import { status } from '../../../src/grpc/status.ts';
+import { adsPath, checkPath, sdsPath } from '../../../src/xds/agreed-names.ts';
 import { onEnd } from '../../support/cleanup.ts';
 import { TestControlPlane, type TestLog, temporaryDirectory, testLog } from '../../support/control-plane.ts';
 import { strangerRoot } from '../../support/impostors.ts';
@@ -18,6 +24,7 @@ interface Running {
   readonly ended: Promise<void>;
   readonly stop: () => void;
   readonly socket: string;
+  readonly tokenSocket: string;
   readonly log: TestLog;
   readonly svids: HeldSvid[];
   /** What it reported, in order. */
@@ -30,7 +37,9 @@ async function start(
   anchors = controlPlane.anchors(),
 ): Promise<Running> {
   const abort = new AbortController();
-  const socket = join(await temporaryDirectory(), 'agent.sock');
+  const directory = await temporaryDirectory();
+  const socket = join(directory, 'agent.sock');
+  const tokenSocket = join(directory, 'tokens.sock');
   const log = testLog();
   const svids: HeldSvid[] = [];
   const events: string[] = [];
@@ -40,6 +49,7 @@ async function start(
     anchors: await anchors,
     joinToken,
     socket,
+    tokenSocket,
     log: log.logger,
     report: {
       connected: () => events.push('connected'),
@@ -59,8 +69,24 @@ async function start(
     stop();
     await ended.catch(() => {});
   });
-  return { ended, stop, socket, log, svids, events };
+  return { ended, stop, socket, tokenSocket, log, svids, events };
 }
+
+test('its second socket gives out tokens and nothing else', async () => {
+  const controlPlane = await TestControlPlane.start({ manifests });
+  const agent = await start(controlPlane, await controlPlane.token('client'));
+  await until('the SVID', () => agent.svids[0]);
+  const { token } = await fetchToken(agent.tokenSocket, { type: 'ML-DSA', audience: 'desk' });
+  expect(token.split('.')).toHaveLength(3);
+  expect((await lstat(agent.tokenSocket)).mode & 0o777).toBe(0o600);
+  const session = connectHttp2('http://agent', { createConnection: () => connect(agent.tokenSocket) });
+  onEnd(() => session.destroy());
+  for (const path of [sdsPath, adsPath, checkPath]) {
+    await expect(unaryCall(session, path, new Uint8Array(), { timeoutMs: 5_000 })).rejects.toMatchObject({
+      code: status.unimplemented,
+    });
+  }
+});
 
 test('it joins, connects, and holds the identity of its workload', async () => {
   const controlPlane = await TestControlPlane.start({ manifests });
