@@ -52,11 +52,13 @@ export interface HeldSvid extends TlsCredentials {
   readonly tokenKeys: TokenKeys;
 }
 
+/** What a join token is exchanged for. */
 export interface Joined {
   readonly svid: HeldSvid;
   readonly workload: WorkloadName;
 }
 
+/** The pod that the agent was admitted for. */
 export interface WorkloadName {
   readonly namespace: string;
   readonly name: string;
@@ -85,6 +87,10 @@ export async function join(
   };
 }
 
+/**
+ * A new identity of the agent itself, for a key that is made here. The session proves the one it has.
+ * @throws GrpcError, AgentError ERR_AGENT_ANSWER
+ */
 export async function renewAgent(session: ClientHttp2Session, trustDomain: string): Promise<HeldSvid> {
   const key = generateSigningKey(meshTls.signature);
   const response = await call(session, 'RenewAgent', RenewAgentRequestSchema, RenewAgentResponseSchema, {
@@ -93,6 +99,10 @@ export async function renewAgent(session: ClientHttp2Session, trustDomain: strin
   return held(key, response, trustDomain);
 }
 
+/**
+ * An identity of the workload, for a key that is made here.
+ * @throws GrpcError, AgentError ERR_AGENT_ANSWER
+ */
 export async function mintWorkloadSvid(
   session: ClientHttp2Session,
   workload: WorkloadName,

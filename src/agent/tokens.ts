@@ -16,6 +16,7 @@ import { tokenTypeFromWire } from '../identity/tokens/wire.ts';
 import { AgentError } from './errors.ts';
 import { TokenSource, type TokenSourceOptions } from './token-source.ts';
 
+/** gRPC method on the agent's socket; see proto/trellis/identity. */
 export const fetchTokenPath = '/trellis.identity.v1.WorkloadTokens/FetchToken';
 
 /** An audience of 2048 characters has up to 6 KB. */

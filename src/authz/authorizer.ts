@@ -8,10 +8,10 @@ import type { TokenKeys } from '../identity/tokens/token-keys.ts';
 import { authorize } from '../policy/authorize/authorize.ts';
 import type { CompiledAuthorization } from '../policy/authorize/compile.ts';
 import { reasonText } from '../policy/authorize/decision.ts';
+import { denialReason } from '../policy/denial-reason.ts';
 import type { CheckCause, CheckResult } from './causes.ts';
 import { CheckRequest, maxCheckRequestBytes } from './check-request.ts';
 import { CounterSignatureCheck } from './counter-signature.ts';
-import { DecisionCache } from './decision-cache.ts';
 import { AuthzError } from './errors.ts';
 import { HeaderNames } from './header-names.ts';
 import { CheckResponses, type ReasonKeys } from './responses.ts';
@@ -28,14 +28,17 @@ export interface AuthorizerOptions {
   readonly now: () => Date;
   /** Called for every check, with values from closed sets. */
   readonly onDecision: (result: CheckResult, cause: CheckCause) => void;
-  /** Something nobody has thought of, which the caller is told nothing about. */
+  /** Called with an exception that is no AuthzError, of which the caller is told nothing. */
   readonly onError: (error: unknown) => void;
   /** Of the context extension that says which port a request is for. */
   readonly portExtension: string;
   readonly reasonKeys: ReasonKeys;
 }
 
-/** The gRPC method Check. It answers at once and keeps nothing of a request but what its bounded caches hold. */
+/**
+ * The gRPC method Check. It answers at once. Of a request nothing is kept but that a token's signature or a certificate was
+ * good, in caches that are bounded; every decision is made anew.
+ */
 export function createAuthorizer(options: AuthorizerOptions): Method {
   const authorizer = new Authorizer(options);
   return {
@@ -56,7 +59,6 @@ class Authorizer {
   readonly #responses: CheckResponses;
   readonly #counterSignature: CounterSignatureCheck;
   readonly #tokens: TokenCache;
-  readonly #decisions = new DecisionCache<Answer>();
   #headerNames: { readonly policy: CompiledAuthorization; readonly names: HeaderNames } | undefined;
 
   constructor(options: AuthorizerOptions) {
@@ -85,11 +87,12 @@ class Authorizer {
     const anonymous = request.principal === '' && policy.hybridPolicies.length > 0;
     if (!request.isHttp || request.certificate.length > 0 || anonymous) {
       const cause = this.#counterSignature.judge(request.certificate);
+      // Of no policy where the connection is older than the edit by which the last of them went away.
       if (cause !== undefined)
-        return this.#deny(['deny', demanding(policy), cause].join(':'), undefined, cause);
+        return this.#deny(denialReason(policy.hybridPolicies, cause), undefined, cause);
       if (!request.isHttp) return this.#allow(undefined);
     }
-    return this.#decisions.get(policy, request) ?? this.#decide(policy, request);
+    return this.#decide(policy, request);
   }
 
   #decide(policy: CompiledAuthorization, request: CheckRequest): Answer {
@@ -97,11 +100,9 @@ class Authorizer {
     const decision = authorize(policy, request, (token) => this.#tokens.verify(token, now), now);
     const [shadow] = decision.shadow;
     const audit = shadow === undefined ? undefined : reasonText(shadow);
-    const answer = decision.allowed
+    return decision.allowed
       ? this.#allow(audit)
       : this.#deny(reasonText(decision.denial), audit, decision.denial.cause);
-    this.#decisions.set(policy, request, decision, answer);
-    return answer;
   }
 
   #allow(audit: string | undefined): Answer {
@@ -139,10 +140,4 @@ class Authorizer {
     onDecision('failed', 'internal');
     return new GrpcError(status.internal, 'the check failed', { cause: error });
   }
-}
-
-/** The policies that a denial for want of a counter-signature names. */
-function demanding({ hybridPolicies }: CompiledAuthorization): string {
-  // A connection may be older than the edit by which the last of them went away.
-  return hybridPolicies.length === 0 ? 'mesh-default' : hybridPolicies.join('+');
 }

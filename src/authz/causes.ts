@@ -1,6 +1,6 @@
 // Why the agent denied, where no rule of a policy came into it, or could not answer at all.
 
-import { type Cause, causes } from '../policy/authorize/decision.ts';
+import type { Cause } from '../policy/authorize/decision.ts';
 
 /** What can be wrong with the certificate of a caller who must be counter-signed. */
 export type CounterSignatureCause =
@@ -10,19 +10,15 @@ export type CounterSignatureCause =
   | 'counter-signature-invalid';
 
 /** Labels of a metric. `none`: allowed. */
-export const checkCauses = [
-  'none',
-  ...causes,
-  'counter-signature-missing',
-  'counter-signature-invalid',
+export type CheckCause =
+  | 'none'
+  | Cause
+  | CounterSignatureCause
   /** Nothing has been received from the control plane yet. */
-  'policy-unknown',
-  'request-malformed',
-  'request-too-large',
-  'internal',
-] as const satisfies readonly (Cause | CounterSignatureCause | string)[];
-
-export type CheckCause = (typeof checkCauses)[number];
+  | 'policy-unknown'
+  | 'request-malformed'
+  | 'request-too-large'
+  | 'internal';
 
 /** `failed`: answered with an error, which Envoy takes for no. */
 export type CheckResult = 'allowed' | 'denied' | 'failed';

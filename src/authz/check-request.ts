@@ -12,7 +12,7 @@ export const maxCheckRequestBytes = 256 * 1024;
 /** SPIFFE-ID §2.3. */
 const maxPrincipalBytes = 2048;
 /** An SVID as PEM, each third character of it percent-encoded at worst. */
-const maxCertificateBytes = 64 * 1024;
+const maxEncodedCertificateBytes = 64 * 1024;
 const requestField = { attributes: 1 } as const;
 const attributesField = { source: 1, request: 4, contextExtensions: 10 } as const;
 const peerField = { principal: 4, certificate: 5 } as const;
@@ -100,10 +100,10 @@ export class CheckRequest {
         this.principal = fields.text(maxPrincipalBytes);
       } else if (fields.field === peerField.certificate) {
         fields.demandDelimited();
-        if (fields.end - fields.start > maxCertificateBytes) {
+        if (fields.end - fields.start > maxEncodedCertificateBytes) {
           throw new AuthzError(
             'ERR_AUTHZ_TOO_LARGE',
-            `a certificate of more than ${maxCertificateBytes} bytes`,
+            `a certificate of more than ${maxEncodedCertificateBytes} bytes`,
           );
         }
         this.certificate = this.#bytes.subarray(fields.start, fields.end);

@@ -11,7 +11,9 @@ import {
   type Token,
   WorkloadAuthorizationSchema,
 } from '../gen/proto/trellis/authz/v1/authorization_pb.ts';
+import { maxAudienceChars, tokenTypes } from '../identity/tokens/types.ts';
 import type { NamespacedName } from '../model/mesh.ts';
+import { maxConditionLength } from '../policy/authorize/condition/limits.ts';
 import type { AuthorizationPolicy } from '../policy/authorize/policy.ts';
 import type { AuthorizationRequirement, AuthorizationRule } from '../policy/effective.ts';
 import { AuthzError } from './errors.ts';
@@ -20,15 +22,12 @@ type Target = NonNullable<AuthorizationRule['to']>[number];
 type Demand = NonNullable<AuthorizationRule['token']>;
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
-const tokenTypes = ['ML-DSA', 'JWT-SVID'] as const;
 
 const policyName = /^[a-z0-9.-]{1,253}\/[a-z0-9.-]{1,253}$/;
 /** What a glob is made of; what it means is path-matcher.ts' affair. */
 const glob = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/;
 /** As in the schema of QuantumSecurityPolicy. */
 const maxGlobChars = 1024;
-const maxAudienceChars = 2048;
-const maxConditionChars = 4096;
 
 /** @throws AuthzError ERR_AUTHZ_POLICY */
 export function decodeAuthorization(resource: Uint8Array): AuthorizationPolicy {
@@ -68,7 +67,7 @@ function rule(message: Rule): AuthorizationRule {
   refuseUnknown(message);
   const { principals, to, token: demand, condition } = message;
   if (principals.length === 0) throw refused('a rule without principals');
-  if (condition.length > maxConditionChars) throw refused('a condition that is too long');
+  if (condition.length > maxConditionLength) throw refused('a condition that is too long');
   return {
     from: [{ principals: principals.map(principal) }],
     ...(to.length === 0 ? {} : { to: to.map(operation) }),

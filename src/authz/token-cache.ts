@@ -54,8 +54,7 @@ export class TokenCache {
       return known.token;
     }
     const verdict = verifyToken(token, keys, { trustDomain, now });
-    if (!verdict.ok) return verdict.failure;
-    this.#verified.set(key, { token: verdict.token, verifiedAt: now.getTime() });
-    return verdict.token;
+    if (typeof verdict !== 'string') this.#verified.set(key, { token: verdict, verifiedAt: now.getTime() });
+    return verdict;
   }
 }

@@ -15,7 +15,7 @@ import {
 } from '../identity/private-files.ts';
 import { openTokenKeys } from '../identity/tokens/key-directory.ts';
 import { createTokenIssuer, type MintedToken, type TokenIssuer } from '../identity/tokens/token-issuer.ts';
-import { type TokenJwks, tokenJwksOf } from '../identity/tokens/token-keys.ts';
+import { type TokenJwks, tokenJwksFiles, tokenJwksOf } from '../identity/tokens/token-keys.ts';
 import type { TokenType } from '../identity/tokens/types.ts';
 import type { NamespacedName } from '../model/mesh.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -89,8 +89,8 @@ async function openTokenIssuer(
   log.info(created ? 'made new keys for tokens' : 'opened the keys for tokens');
   const tokenJwks = tokenJwksOf(keys);
   for (const [file, jwks] of [
-    ['workload-token-keys.json', tokenJwks.workloadTokens],
-    ['jwt-svid-keys.json', tokenJwks.jwtSvids],
+    [tokenJwksFiles.workloadTokens, tokenJwks.workloadTokens],
+    [tokenJwksFiles.jwtSvids, tokenJwks.jwtSvids],
   ] as const) {
     await writePrivateFileAtomically(nodeStorage, join(stateDirectory, file), jwks);
   }

@@ -6,7 +6,7 @@ import { endpointSlice, type Metadata, metadata, pod, service } from './core-kin
 import type { CustomResourceValidator } from './crd-validator.ts';
 import { judgeKind, type MeshKind } from './kinds.ts';
 import { type Issue, ownField } from './manifest.ts';
-import type { ObjectReference } from './problem.ts';
+import { escapeInvisible, type ObjectReference } from './problem.ts';
 import { readEndpointSlice, readPod, readService } from './read-core.ts';
 import { readWith } from './read-with.ts';
 import type { Identity, Resource } from './resource.ts';
@@ -113,11 +113,16 @@ function readBody(
       const spec = valid as QuantumSecurityPolicySpec;
       return {
         // Only what has the right shape can be looked at more closely.
-        issues: issues.length > 0 ? issues : checkPolicy(spec),
+        issues: issues.length > 0 ? issues : checkPolicy(spec).map(readable),
         make: ({ namespace, name }) => ({ kind, namespace, name, spec }),
       };
     }
   }
+}
+
+/** A check may quote what it found. */
+function readable(issue: Issue): Issue {
+  return { ...issue, message: escapeInvisible(issue.message) };
 }
 
 function made<T>(

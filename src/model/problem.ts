@@ -102,8 +102,11 @@ export function firstLine(message: string): string {
 /** Room for a sentence and the value in it. */
 const maxForeignLength = 200;
 
-/** JSON leaves C1 controls and bidirectional overrides as they are; both can falsify a line on a terminal. */
-function escapeInvisible(text: string): string {
+/**
+ * Text that may quote what somebody wrote, fit for a log or a terminal: on one line, without what could falsify that line, such
+ * as control characters and bidirectional overrides.
+ */
+export function escapeInvisible(text: string): string {
   return text.replace(
     /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -9,9 +9,9 @@ export interface PortContext {
   readonly protocol: AppProtocol;
 }
 
-/** Whether a rule asks for more than Envoy's RBAC knows. */
-export function isConditional(rule: AuthorizationRule): boolean {
-  return rule.token !== undefined || rule.condition !== undefined;
+/** Whether a rule, as written or compiled, asks for more than Envoy's RBAC knows. */
+export function isConditional({ token, condition }: { token?: unknown; condition?: unknown }): boolean {
+  return token !== undefined || condition !== undefined;
 }
 
 /** Whether a rule can allow anything on a port: tokens and conditions, like methods and paths, are of HTTP only. */

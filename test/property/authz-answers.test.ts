@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type CompiledAuthorization, compileAuthorization } from '../../src/policy/authorize/compile.ts';
 import { reasonText } from '../../src/policy/authorize/decision.ts';
+import { asker, checkBytes } from '../support/authz/checks.ts';
+import { referenceDecision } from '../support/authz/reference.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
-import { asker, checkBytes } from '../unit/authz/support.ts';
-import { referenceDecision } from './authz-reference.ts';
 import { facts, now, policy, request } from './support/authorization.ts';
 
 /** Without keys no token is any good. */

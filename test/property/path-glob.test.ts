@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { compilePathGlob } from '../../src/policy/authorize/path-matcher.ts';
 import { pathGlobToRegex } from '../../src/policy/path-glob.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
-import { globMatches } from './support/glob.ts';
+import { globMatches } from '../support/glob.ts';
 
 /** Envoy matches the whole `:path`. */
 function envoyMatches(glob: string, path: string): boolean {

@@ -51,8 +51,7 @@ function tokenVerifier(keys: TokenKeys | undefined, trustDomain: string, now: Da
         },
       );
     }
-    const verdict = verifyToken(token, keys, { trustDomain, now });
-    return verdict.ok ? verdict.token : verdict.failure;
+    return verifyToken(token, keys, { trustDomain, now });
   };
 }
 
@@ -64,7 +63,7 @@ function explainedToken(
 ): ExplainedToken | undefined {
   if (keys === undefined) return undefined;
   const verdict = verifyToken(token, keys, { trustDomain, now });
-  if (!verdict.ok) return { valid: false, failure: verdict.failure };
-  const { type, subject, audience, expiresAt } = verdict.token;
+  if (typeof verdict === 'string') return { valid: false, failure: verdict };
+  const { type, subject, audience, expiresAt } = verdict;
   return { valid: true, type, subject, audience, expiresAt: expiresAt.toISOString() };
 }

@@ -18,6 +18,7 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject | undefined {
   return isJsonObject(value) && !hasDuplicateMembers(text) ? value : undefined;
 }
 
+/** Whether a parsed JSON value is an object: neither null nor an array. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -12,6 +12,7 @@ type KeyMembers =
   | { readonly alg: string; readonly kty: 'AKP'; readonly pub: string }
   | { readonly crv: 'P-256'; readonly kty: 'EC'; readonly x: string; readonly y: string };
 
+/** What a consumer needs to verify tokens: binary values as base64url. */
 export type PublicJwk = KeyMembers & { readonly alg: string; readonly use: string; readonly kid: string };
 
 /** The SPIFFE bundle format has a `use` of its own for JWT-SVIDs (SPIFFE Trust Domain and Bundle §4.2.2). */
@@ -24,6 +25,10 @@ const coordinateBytes = 32;
 /** SEC 1 §2.3.3: what stands before the coordinates of an uncompressed point. */
 const uncompressed = Buffer.from([0x04]);
 
+/**
+ * The JWK of a public key; its `kid` is its thumbprint.
+ * @throws CryptoError for a key of an algorithm that is none of the mesh's
+ */
 export function publicJwk(type: TokenType, publicKey: KeyObject): PublicJwk {
   const { keyBits } = parseSpki(publicKey.export({ format: 'der', type: 'spki' }));
   const members = keyMembers(type, keyBits);

@@ -8,7 +8,6 @@
 import { exportPkcs8, generateSigningKey, importSigningKey, type SigningKey } from '../../crypto/keys.ts';
 import { fromPemOne, toPem } from '../../crypto/pem.ts';
 import { IdentityError } from '../errors.ts';
-import type { Storage } from '../private-files.ts';
 import { openPrivateSet } from '../private-set.ts';
 import type { TokenSigningKeys } from './token-issuer.ts';
 import { type TokenType, tokenAlgorithms } from './types.ts';
@@ -19,7 +18,6 @@ export interface TokenKeyDirectoryOptions {
   /** That of the CA. */
   readonly dir: string;
   readonly now: Date;
-  readonly storage?: Storage;
 }
 
 export interface OpenedTokenKeys {
@@ -33,17 +31,12 @@ export interface OpenedTokenKeys {
  * them and the others read them.
  * @throws IdentityError ERR_NOT_PRIVATE, ERR_WRONG_OWNER, ERR_TOKEN_KEYS_INCOMPLETE, ERR_TOKEN_KEYS_CORRUPT, ERR_STORAGE_FULL
  */
-export async function openTokenKeys({
-  dir,
-  now,
-  storage,
-}: TokenKeyDirectoryOptions): Promise<OpenedTokenKeys> {
+export async function openTokenKeys({ dir, now }: TokenKeyDirectoryOptions): Promise<OpenedTokenKeys> {
   const { path, files, created } = await openPrivateSet<TokenType>({
     dir,
     name: 'tokens',
     fileNames: { 'ML-DSA': 'workload-token-key.pem', 'JWT-SVID': 'jwt-svid-key.pem' },
     now,
-    storage,
     make: () => ({ 'ML-DSA': newKey('ML-DSA'), 'JWT-SVID': newKey('JWT-SVID') }),
     incomplete: (file, set) =>
       new IdentityError('ERR_TOKEN_KEYS_INCOMPLETE', `${file} is missing: ${remedy(set)}`),

@@ -30,6 +30,10 @@ export interface TokenIssuer {
   mint(request: TokenRequest): MintedToken;
 }
 
+/**
+ * Tokens live for `maxTokenLifetimeMs` and begin in the second they are minted in.
+ * @param keys a key for each kind, of the algorithm that types.ts pins it to
+ */
 export function createTokenIssuer(trustDomain: string, keys: TokenSigningKeys): TokenIssuer {
   const header = (type: TokenType): string => {
     const { alg, kid } = publicJwk(type, keys[type].publicKey);
@@ -61,7 +65,7 @@ function jsonPart(content: object): string {
 const control = /\p{Cc}/u;
 
 /**
- * Demands 1 to 2048 characters of well-formed text without control characters.
+ * Demands 1 to `maxAudienceChars` UTF-16 units of well-formed text without control characters.
  * @throws IdentityError ERR_TOKEN_AUDIENCE
  */
 export function checkAudience(audience: string): void {

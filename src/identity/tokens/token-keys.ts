@@ -35,6 +35,13 @@ export interface TokenJwks {
   readonly jwtSvids: string;
 }
 
+/** Under which names the control plane writes them into its state directory. */
+export const tokenJwksFiles = {
+  workloadTokens: 'workload-token-keys.json',
+  jwtSvids: 'jwt-svid-keys.json',
+} as const satisfies Record<keyof TokenJwks, string>;
+
+/** The public halves of these keys, a set for each kind of token. */
 export function tokenJwksOf(keys: Readonly<Record<TokenType, Pick<SigningKey, 'publicKey'>>>): TokenJwks {
   const set = (type: TokenType) => `${JSON.stringify({ keys: [publicJwk(type, keys[type].publicKey)] })}\n`;
   return { workloadTokens: set('ML-DSA'), jwtSvids: set('JWT-SVID') };

@@ -16,14 +16,14 @@ export const tokenAlgorithms = {
   'JWT-SVID': 'ECDSA-P256',
 } as const satisfies Record<TokenType, IssuingAlgorithm>;
 
-/** The `alg` of a token's header and of its key. */
+/** The `alg` of a token's header and of its key (IANA's registry of JOSE algorithms). */
 export function joseAlgorithm(type: TokenType): string {
   return signatureAlgorithms[tokenAlgorithms[type]].joseName;
 }
 
 /**
  * An ML-DSA-65 signature has 4,412 characters as base64url; subject and audience add up to 10,923 at their longest.
- * Envoy takes headers of 60 KiB together.
+ * Envoy takes headers of 60 KiB together. Of ASCII, so bytes as well.
  */
 export const maxTokenChars = 16 * 1024;
 

@@ -36,10 +36,6 @@ export type TokenFailure =
   /** Not a SPIFFE ID of the trust domain. */
   | 'token-subject';
 
-export type TokenVerdict =
-  | { readonly ok: true; readonly token: VerifiedToken }
-  | { readonly ok: false; readonly failure: TokenFailure };
-
 export interface VerifyOptions {
   readonly trustDomain: string;
   readonly now: Date;
@@ -53,21 +49,24 @@ const headerNames: ReadonlySet<string> = new Set(['alg', 'kid', 'typ']);
 /** JWT-SVID §2.3. */
 const headerTypes: ReadonlySet<unknown> = new Set([undefined, 'JWT', 'JOSE']);
 
-/** Never throws. Times are checked with the tolerance for clocks that certificates have too. */
-export function verifyToken(token: string, keys: TokenKeys, options: VerifyOptions): TokenVerdict {
+/**
+ * Never throws. Times are checked with the tolerance for clocks that certificates have too.
+ * @returns the token, or what is wrong with it
+ */
+export function verifyToken(
+  token: string,
+  keys: TokenKeys,
+  options: VerifyOptions,
+): VerifiedToken | TokenFailure {
   const parts = split(token);
   const header = parts === undefined ? undefined : readHeader(parts.header);
-  if (parts === undefined || header === undefined) return failed('token-malformed');
+  if (parts === undefined || header === undefined) return 'token-malformed';
   const key = keys.byKid.get(header.kid);
-  if (key === undefined) return failed('token-unknown-key');
-  if (header.alg !== joseAlgorithm(key.type)) return failed('token-algorithm');
-  if (!verifyJws(key, parts.signingInput, parts.signature)) return failed('token-signature');
+  if (key === undefined) return 'token-unknown-key';
+  if (header.alg !== joseAlgorithm(key.type)) return 'token-algorithm';
+  if (!verifyJws(key, parts.signingInput, parts.signature)) return 'token-signature';
   const claims = parseJsonObject(parts.claims);
-  return claims === undefined ? failed('token-malformed') : judgeClaims(claims, key, options);
-}
-
-function failed(failure: TokenFailure): TokenVerdict {
-  return { ok: false, failure };
+  return claims === undefined ? 'token-malformed' : judgeClaims(claims, key, options);
 }
 
 interface Parts {
@@ -98,30 +97,31 @@ function readHeader(encoded: string): { readonly alg: string; readonly kid: stri
   return { alg, kid };
 }
 
-function judgeClaims(claims: JsonObject, key: TokenKey, { trustDomain, now }: VerifyOptions): TokenVerdict {
+function judgeClaims(
+  claims: JsonObject,
+  key: TokenKey,
+  { trustDomain, now }: VerifyOptions,
+): VerifiedToken | TokenFailure {
   const issued = instant(claims['iat']);
   const expires = instant(claims['exp']);
-  if (issued === undefined || expires === undefined) return failed('token-lifetime');
-  if (!(expires > issued && expires - issued <= maxTokenLifetimeMs)) return failed('token-lifetime');
+  if (issued === undefined || expires === undefined) return 'token-lifetime';
+  if (!(expires > issued && expires - issued <= maxTokenLifetimeMs)) return 'token-lifetime';
   const begins = claims['nbf'] === undefined ? issued : instant(claims['nbf']);
-  if (begins === undefined) return failed('token-malformed');
+  if (begins === undefined) return 'token-malformed';
   // RFC 7519 §4.1.4: on or after `exp` is too late. Written so that an invalid clock is refused as well.
-  if (!(now.getTime() < expires + clockSkewMs)) return failed('token-expired');
-  if (!(now.getTime() >= Math.max(issued, begins) - clockSkewMs)) return failed('token-not-yet-valid');
+  if (!(now.getTime() < expires + clockSkewMs)) return 'token-expired';
+  if (!(now.getTime() >= Math.max(issued, begins) - clockSkewMs)) return 'token-not-yet-valid';
   const audience = onlyAudience(claims['aud']);
-  if (audience === undefined) return failed('token-audience');
+  if (audience === undefined) return 'token-audience';
   const subject = claims['sub'];
-  if (!isWorkloadOf(trustDomain, subject)) return failed('token-subject');
+  if (!isWorkloadOf(trustDomain, subject)) return 'token-subject';
   return {
-    ok: true,
-    token: {
-      type: key.type,
-      subject,
-      audience,
-      issuedAt: new Date(issued),
-      expiresAt: new Date(expires),
-      claims,
-    },
+    type: key.type,
+    subject,
+    audience,
+    issuedAt: new Date(issued),
+    expiresAt: new Date(expires),
+    claims,
   };
 }
 

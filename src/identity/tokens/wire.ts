@@ -8,6 +8,7 @@ const onWire = {
   'JWT-SVID': WireType.JWT_SVID,
 } as const satisfies Record<TokenType, WireType>;
 
+/** Its number in `trellis.identity.v1.TokenType`. */
 export function tokenTypeToWire(type: TokenType): WireType {
   return onWire[type];
 }

@@ -1,6 +1,7 @@
 // The decision. All policies must allow; a policy allows what one of its rules allows. Which caller, port, method and
 // path a rule is about is decided exactly as in the RBAC that Envoy is given (xds/translate/rbac.ts).
 
+import { isConditional } from '../agent-decides.ts';
 import type {
   CompiledAuthorization,
   CompiledOperation,
@@ -36,15 +37,10 @@ export function authorize(
     matched.push({ policy: requirement.policy, rule: outcome });
   }
   const shadow = evaluation.decideShadow();
-  const { repeatable, cost } = evaluation;
-  return denial === undefined
-    ? { allowed: true, matched, shadow, repeatable, cost }
-    : { allowed: false, denial, shadow, repeatable, cost };
+  return denial === undefined ? { allowed: true, matched, shadow } : { allowed: false, denial, shadow };
 }
 
 class Evaluation {
-  repeatable = true;
-  cost = 0;
   readonly #compiled: CompiledAuthorization;
   readonly #request: DecidedRequest;
   readonly #verifyToken: TokenVerifier;
@@ -87,10 +83,9 @@ class Evaluation {
     return denials;
   }
 
-  #isAbout({ to, token, condition }: CompiledRule): boolean {
-    const { isTcp } = this.#request;
-    if (isTcp && (token !== undefined || condition !== undefined)) return false;
-    return to === undefined || to.some((operation) => this.#isFor(operation));
+  #isAbout(rule: CompiledRule): boolean {
+    if (this.#request.isTcp && isConditional(rule)) return false;
+    return rule.to === undefined || rule.to.some((operation) => this.#isFor(operation));
   }
 
   #isFor({ ports, methods, paths }: CompiledOperation): boolean {
@@ -120,21 +115,16 @@ class Evaluation {
   }
 
   #refuseCondition(condition: Condition, token: VerifiedToken | undefined): Cause | undefined {
-    if (condition.readsNow) this.repeatable = false;
     if (this.#spent > maxRequestCost) return 'condition-cost';
     const input = { request: this.#request, workload: this.#compiled.workload, token, now: this.#now };
     const bindings = bind(condition.reads, input);
     if (typeof bindings === 'string') return bindings;
-    const { meter } = this.#compiled;
-    meter.spent = 0;
-    const result = condition.evaluate(bindings);
-    this.#spent += condition.cost + meter.spent;
-    this.cost += condition.cost + meter.spent;
+    const { result, cost } = condition.evaluate(bindings);
+    this.#spent += cost;
     return result === 'true' ? undefined : result;
   }
 
   #presentedToken(): VerifiedToken | Cause {
-    this.repeatable = false;
     if (this.#token === undefined) {
       const bearer = bearerToken(this.#request.attributes.header('authorization'));
       this.#token = 'cause' in bearer ? bearer.cause : this.#verifyToken(bearer.token);

@@ -1,7 +1,8 @@
 // A policy, made ready to decide by: patterns into sets and matchers, conditions into programs.
 
+import { isConditional } from '../agent-decides.ts';
 import type { AuthorizationRequirement, AuthorizationRule } from '../effective.ts';
-import { type Condition, ConditionCompiler, type Meter } from './condition/condition.ts';
+import { type Condition, ConditionCompiler } from './condition/condition.ts';
 import { PolicyError } from './errors.ts';
 import { compilePathGlobs, type PathMatcher } from './path-matcher.ts';
 import type { AuthorizationPolicy } from './policy.ts';
@@ -24,7 +25,7 @@ export interface CompiledRule {
   readonly condition: Condition | undefined;
 }
 
-/** Callers of one workload are few; their number is bounded all the same. */
+/** Callers for which a policy remembers its rules; with more, all are forgotten. */
 export const maxRememberedCallers = 1024;
 
 /** What one policy demands. */
@@ -54,14 +55,9 @@ export class CompiledRequirement {
   }
 }
 
-/** Which parts of a request have a say in any decision by a policy, beside its caller. */
-export interface PolicyReads {
-  readonly port: boolean;
-  readonly method: boolean;
-  readonly path: boolean;
-  readonly query: boolean;
-  readonly host: boolean;
-  /** Sorted. Without the token's, which no decision that may be repeated is made by. */
+/** What has to be known of a request, beside what every request says, to decide by a policy. */
+interface PolicyReads {
+  /** Names of headers, in lower case. Without the token's, which is read by every policy that asks for a token. */
   readonly headers: readonly string[];
 }
 
@@ -71,8 +67,6 @@ export interface CompiledAuthorization {
   readonly requirements: readonly CompiledRequirement[];
   readonly shadowRequirements: readonly CompiledRequirement[];
   readonly reads: PolicyReads;
-  /** Work of the regular expressions. */
-  readonly meter: Meter;
 }
 
 /** @throws PolicyError that names policy and rule, for a condition that cannot be decided by */
@@ -94,7 +88,6 @@ export function compileAuthorization(policy: AuthorizationPolicy): CompiledAutho
     requirements,
     shadowRequirements,
     reads: readsOf(rules),
-    meter: conditions.meter,
   };
 }
 
@@ -139,26 +132,7 @@ function compileRule(rule: AuthorizationRule, index: number, context: RuleContex
   }
 }
 
-function isConditional({ token, condition }: CompiledRule): boolean {
-  return token !== undefined || condition !== undefined;
-}
-
 function readsOf(rules: readonly CompiledRule[]): PolicyReads {
-  const operations = rules.flatMap(({ to }) => to ?? []);
-  const variables = new Set(rules.flatMap(({ condition }) => condition?.reads.variables ?? []));
-  const headers = new Set(
-    rules.flatMap(({ condition }) => (condition?.reads.headers ?? []).map(({ name }) => name)),
-  );
-  return {
-    port: variables.has('destination.port') || operations.some(({ ports }) => ports !== undefined),
-    method:
-      variables.has('request.method') ||
-      rules.some(isConditional) ||
-      // Whether it is TCP.
-      operations.some(({ methods, paths }) => methods !== undefined || paths !== undefined),
-    path: variables.has('request.path') || operations.some(({ paths }) => paths !== undefined),
-    query: variables.has('request.query'),
-    host: variables.has('request.host'),
-    headers: [...headers].sort(),
-  };
+  const headers = rules.flatMap(({ condition }) => condition?.reads.headers ?? []);
+  return { headers: [...new Set(headers.map(({ name }) => name))] };
 }

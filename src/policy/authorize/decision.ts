@@ -1,42 +1,38 @@
 // What deciding a request comes to, and how a denial is written.
 
-/** What can be wrong with a token whoever asks for it. */
-export const tokenFailures = [
-  'token-malformed',
-  'token-unknown-key',
-  'token-algorithm',
-  'token-signature',
-  'token-expired',
-  'token-not-yet-valid',
-  'token-lifetime',
-  'token-audience',
-  'token-subject',
-] as const;
+import { denialReason } from '../denial-reason.ts';
 
-export type TokenFailure = (typeof tokenFailures)[number];
+/** What can be wrong with a token whoever asks for it. */
+export type TokenFailure =
+  | 'token-malformed'
+  | 'token-unknown-key'
+  | 'token-algorithm'
+  | 'token-signature'
+  | 'token-expired'
+  | 'token-not-yet-valid'
+  | 'token-lifetime'
+  | 'token-audience'
+  | 'token-subject';
 
 /** Why a policy does not allow a request. A closed set: these are labels of a metric. */
-export const causes = [
+export type Cause =
   /** No rule is about this caller and operation. */
-  'no-rule',
-  'token-missing',
-  ...tokenFailures,
+  | 'no-rule'
+  | 'token-missing'
+  | TokenFailure
   /** The token is in order, but of a kind that the rule does not take. */
-  'token-type',
-  'condition-false',
+  | 'token-type'
+  | 'condition-false'
   /** The condition came to no answer: a header that is not there, a number out of range. */
-  'condition-error',
-  /** A header that the rule reads occurs more than once; which one the application believes is anyone's guess. */
-  'duplicate-header',
+  | 'condition-error'
+  /** A header that the rule reads occurs more than once; applications differ in which one they take. */
+  | 'duplicate-header'
   /** A header that the rule reads is not UTF-8. */
-  'invalid-header',
+  | 'invalid-header'
   /** A value that the condition reads is longer than conditions may be given. */
-  'input-too-large',
+  | 'input-too-large'
   /** The conditions asked for this request together cost more than one request may. */
-  'condition-cost',
-] as const;
-
-export type Cause = (typeof causes)[number];
+  | 'condition-cost';
 
 export interface Denial {
   /** `<namespace>/<name>` */
@@ -55,10 +51,6 @@ export interface MatchedRule {
 interface Outcome {
   /** What policies in `warn` or `audit` would have denied. */
   readonly shadow: readonly Denial[];
-  /** False when the time or a token had a part in it, so that the same request may come out differently later. */
-  readonly repeatable: boolean;
-  /** What the conditions asked for it may have cost, in tenths of a microsecond. */
-  readonly cost: number;
 }
 
 export type Decision = Outcome &
@@ -69,8 +61,7 @@ export type Decision = Outcome &
 
 /** `deny:<namespace>/<policy>:rule-<index>:<cause>`; where no rule is about the request, as Envoy's RBAC says it: `deny:<namespace>/<policy>`. */
 export function reasonText({ policy, rule, cause }: Denial): string {
-  const parts = ['deny', policy];
-  if (rule !== undefined) parts.push(`rule-${rule}`);
-  if (cause !== 'no-rule') parts.push(cause);
-  return parts.join(':');
+  const what: string[] = rule === undefined ? [] : [`rule-${rule}`];
+  if (cause !== 'no-rule') what.push(cause);
+  return denialReason([policy], ...what);
 }

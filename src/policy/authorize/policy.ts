@@ -1,6 +1,6 @@
 // What one workload enforces, as plain data.
 
-import type { AuthorizationRequirement } from '../effective.ts';
+import { type AuthorizationRequirement, type EffectivePolicy, hybridPolicies } from '../effective.ts';
 
 export interface AuthorizationPolicy {
   /** SPIFFE ID of the workload that is called: the audience of tokens where a rule names none. */
@@ -11,4 +11,13 @@ export interface AuthorizationPolicy {
   readonly shadowRequirements: readonly AuthorizationRequirement[];
   /** `<namespace>/<name>` of the policies that demand the caller's counter-signature. */
   readonly hybridPolicies: readonly string[];
+}
+
+/**
+ * What a workload enforces of its effective policy beside encryption.
+ * @param workload its SPIFFE ID
+ */
+export function authorizationPolicy(effective: EffectivePolicy, workload: string): AuthorizationPolicy {
+  const { requirements, shadowRequirements } = effective;
+  return { workload, requirements, shadowRequirements, hybridPolicies: hybridPolicies(effective) };
 }

@@ -4,7 +4,9 @@ import type { AuthorizationRule } from '../effective.ts';
 import type { Cause, TokenFailure } from './decision.ts';
 import { compilePrincipals, type PrincipalMatcher } from './principals.ts';
 
-export type TokenType = 'ML-DSA' | 'JWT-SVID';
+type RuleToken = NonNullable<AuthorizationRule['token']>;
+
+export type TokenType = NonNullable<RuleToken['types']>[number];
 
 /** A token whose signature, times and form are in order. */
 export interface VerifiedToken {
@@ -25,10 +27,7 @@ export interface TokenDemand {
 }
 
 /** What a rule leaves out: only post-quantum tokens, of the caller itself, made for this workload. */
-export function compileTokenDemand(
-  { types, audiences, subjects }: NonNullable<AuthorizationRule['token']>,
-  workload: string,
-): TokenDemand {
+export function compileTokenDemand({ types, audiences, subjects }: RuleToken, workload: string): TokenDemand {
   return {
     types: new Set(types ?? ['ML-DSA']),
     audiences: new Set(audiences ?? [workload]),

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { TokenFailure } from '../../../src/policy/authorize/decision.ts';
 import type { AuthorizationPolicy } from '../../../src/policy/authorize/policy.ts';
 import type { AuthorizationRequirement, AuthorizationRule } from '../../../src/policy/effective.ts';
-import type { ConditionFacts, PlainRequest, PlainToken } from '../authz-reference.ts';
+import type { ConditionFacts, PlainRequest, PlainToken } from '../../support/authz/reference.ts';
 
 const workload = 'spiffe://mesh/ns/shop/sa/orders';
 const callers = [

@@ -9,7 +9,7 @@ import {
   acceptsAnonymous,
   type EffectivePolicy,
 } from '../../../src/policy/effective.ts';
-import { globMatches } from './glob.ts';
+import { globMatches } from '../../support/glob.ts';
 
 type Spec = Policy['spec'];
 

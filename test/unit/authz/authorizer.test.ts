@@ -6,10 +6,10 @@ import { status } from '../../../src/grpc/status.ts';
 import { compileAuthorization } from '../../../src/policy/authorize/compile.ts';
 import type { AuthorizationPolicy } from '../../../src/policy/authorize/policy.ts';
 import type { AuthorizationRule } from '../../../src/policy/effective.ts';
+import { asker, type Check, checkBytes } from '../../support/authz/checks.ts';
 import { at, hour, makeLeaf, makeRoot, now, trustDomain } from '../crypto/support/fixtures.ts';
 import { now as mintedAt } from '../identity/support/storage.ts';
 import { mint, subject, keys as tokenKeys } from '../identity/tokens/support.ts';
-import { asker, type Check, checkBytes } from './support.ts';
 
 const anyone = [{ principals: ['*'] }];
 const workload = 'spiffe://mesh.example/ns/shop/sa/server';

@@ -6,7 +6,7 @@ import { CheckRequest } from '../../../src/authz/check-request.ts';
 import { AuthzError } from '../../../src/authz/errors.ts';
 import { HeaderNames } from '../../../src/authz/header-names.ts';
 import { CheckRequestSchema } from '../../../src/gen/proto/envoy/service/auth/v3/external_auth_pb.ts';
-import { checkBytes } from './support.ts';
+import { checkBytes } from '../../support/authz/checks.ts';
 
 const read = (bytes: Uint8Array, names: readonly string[] = ['x-a']) =>
   new CheckRequest(bytes, new HeaderNames(names), 'port');

@@ -35,6 +35,12 @@ describe('a condition of a policy', () => {
     });
   });
 
+  test('is not quoted with characters that could falsify a line', () => {
+    const { issues } = parse(policyWith({ condition: '\u0007\u202erequest' }));
+    expect(issues[0]?.message).toContain('\\u0007');
+    expect(issues[0]?.message).not.toMatch(/[\p{Cc}\u202e]/u);
+  });
+
   test('may read a token where the rule asks for one', () => {
     const { issues } = parse(policyWith({ token: {}, condition: "token.subject == 'spiffe://a/b'" }));
     expect(issues).toEqual([]);

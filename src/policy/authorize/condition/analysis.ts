@@ -4,6 +4,7 @@
 // evaluated therefore cannot read anything that has not been found here, whatever else the walk may get wrong.
 
 import { PolicyError } from '../errors.ts';
+import { type Cost, stepCost, sumOf, timesCost } from './cost.ts';
 import { constantShape, type Expr, type Node, stringConstant } from './expression.ts';
 import { callFacts, checkKinds } from './functions.ts';
 import { maxDepth } from './limits.ts';
@@ -35,8 +36,11 @@ export interface AnalysisContext {
 export interface Analysed {
   readonly expr: Expr;
   readonly shape: Shape;
-  readonly cost: number;
+  readonly cost: Cost;
 }
+
+/** Of what is looked up and nothing else. */
+const oneStep = stepCost(1);
 
 const typeNames: ReadonlySet<string> = new Set([
   'bool',
@@ -73,11 +77,11 @@ export class Analysis {
       );
     }
     const taken = this.reads.take(expr, scope);
-    if (taken !== undefined) return { ...taken, cost: 1 };
+    if (taken !== undefined) return { ...taken, cost: oneStep };
     const { exprKind } = expr;
     switch (exprKind.case) {
       case 'constExpr':
-        return { expr, shape: constantShape(exprKind.value), cost: 1 };
+        return { expr, shape: constantShape(exprKind.value), cost: oneStep };
       case 'identExpr':
         return this.#identifier(expr, exprKind.value.name, scope);
       case 'selectExpr':
@@ -97,8 +101,8 @@ export class Analysis {
 
   #identifier(expr: Expr, name: string, scope: Scope): Analysed {
     const local = scope.get(name);
-    if (local !== undefined) return { expr, shape: local, cost: 1 };
-    if (typeNames.has(name)) return { expr, shape: scalar('type'), cost: 1 };
+    if (local !== undefined) return { expr, shape: local, cost: oneStep };
+    if (typeNames.has(name)) return { expr, shape: scalar('type'), cost: oneStep };
     throw isRoot(name) ? bareRoot(name) : unknownName(name);
   }
 
@@ -115,7 +119,7 @@ export class Analysis {
     return {
       expr: { ...expr, exprKind: { case: 'selectExpr', value: { ...select, operand: operand.expr } } },
       shape: select.testOnly ? scalar('bool') : facts.shape,
-      cost: operand.cost + facts.cost,
+      cost: sumOf([operand.cost, stepCost(facts.cost)]),
     };
   }
 
@@ -137,7 +141,7 @@ export class Analysis {
     return {
       expr: { ...expr, exprKind: { case: 'callExpr', value } },
       shape: facts.shape,
-      cost: totalCost(all) + facts.cost + this.#matchCost(call, all[0]?.shape),
+      cost: sumOf([...costsOf(all), { steps: facts.cost, matching: this.#matchCost(call, all[0]?.shape) }]),
     };
   }
 
@@ -159,7 +163,7 @@ export class Analysis {
     return {
       expr: { ...expr, exprKind: { case: 'listExpr', value } },
       shape: collection('list', shapesOf(walked), totalSize(walked)),
-      cost: 1 + totalCost(walked),
+      cost: sumOf([oneStep, ...costsOf(walked)]),
     };
   }
 
@@ -186,7 +190,7 @@ export class Analysis {
     return {
       expr: { ...expr, exprKind: { case: 'structExpr', value: { ...struct, entries } } },
       shape: collection('map', shapesOf(keys), totalSize(all)),
-      cost: 1 + totalCost(all),
+      cost: sumOf([oneStep, ...costsOf(all)]),
     };
   }
 
@@ -221,11 +225,12 @@ export class Analysis {
       loopStep: step.expr,
       result: result.expr,
     };
-    const each = 5 + condition.cost + step.cost;
+    const each = sumOf([stepCost(5), condition.cost, step.cost]);
+    const loop = sumOf([stepCost(traversal(range.shape)), timesCost(range.shape.count, each)]);
     return {
       expr: { ...expr, exprKind: { case: 'comprehensionExpr', value } },
       shape: result.shape,
-      cost: init.cost + range.cost + traversal(range.shape) + range.shape.count * each + result.cost,
+      cost: sumOf([init.cost, range.cost, loop, result.cost]),
     };
   }
 }
@@ -234,8 +239,8 @@ function shapesOf(parts: readonly Analysed[]): readonly Shape[] {
   return parts.map(({ shape }) => shape);
 }
 
-function totalCost(parts: readonly Analysed[]): number {
-  return parts.reduce((sum, { cost }) => sum + cost, 0);
+function costsOf(parts: readonly Analysed[]): readonly Cost[] {
+  return parts.map(({ cost }) => cost);
 }
 
 /** Of a collection of these: itself counts for one. */

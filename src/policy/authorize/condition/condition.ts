@@ -17,23 +17,22 @@ export type ConditionResult = 'true' | 'condition-false' | 'condition-error';
 export interface Condition {
   readonly reads: ConditionReads;
   readonly readsToken: boolean;
-  readonly readsNow: boolean;
-  /** At worst, in the units of limits.ts, without its regular expressions, which are counted as they run. */
+  evaluate(bindings: Bindings): Evaluated;
+}
+
+export interface Evaluated {
+  readonly result: ConditionResult;
+  /** In the units of limits.ts: at worst, and for its regular expressions what they have done. */
   readonly cost: number;
-  evaluate(bindings: Bindings): ConditionResult;
 }
 
 /** Operators that the evaluator knows by themselves, without an entry among the functions. */
 const operators: ReadonlySet<string> = new Set(['_&&_', '_||_', '_?_:_', '_[_]', '@not_strictly_false']);
 
-/** Work done, in the units of limits.ts. */
-export interface Meter {
-  spent: number;
-}
-
-/** Compiles the conditions of one policy; they share their regular expressions and one meter for them. */
+/** Compiles the conditions of one policy; they share their regular expressions. */
 export class ConditionCompiler {
-  readonly meter: Meter = { spent: 0 };
+  /** What the regular expressions of the condition that is being evaluated have cost so far. */
+  readonly #matching = { spent: 0 };
   readonly #patterns = new Map<string, Pattern>();
   readonly #env = celEnv({
     funcs: [...strictFunctions],
@@ -46,26 +45,24 @@ export class ConditionCompiler {
    */
   compile(expression: string, withToken: boolean): Condition {
     const source = parsed(expression);
-    const facts = {
-      withToken,
-      isFunction: (name: string) => operators.has(name) || this.#env.funcs.find(name) !== undefined,
-    };
     const analysis = new Analysis({
-      ...facts,
+      withToken,
+      isFunction: (name) => operators.has(name) || this.#env.funcs.find(name) !== undefined,
       patternCost: (pattern, chars) => this.#pattern(pattern).cost(Math.min(chars, maxMatchedChars)),
     });
     const { expr, shape, cost } = analysis.analyse(source);
-    const withoutPatterns = new Analysis({ ...facts, patternCost: () => 0 }).analyse(source);
     if (shape.kind !== 'bool' && shape.kind !== 'dyn') {
       throw new PolicyError(
         'ERR_CONDITION_TYPE',
         `a condition is true or false; this one is ${kindName(shape)}`,
       );
     }
-    if (!(cost <= maxConditionCost)) {
+    const atWorst = cost.steps + cost.matching;
+    // Written so that what is no number is refused as well.
+    if (!(atWorst <= maxConditionCost)) {
       throw new PolicyError(
         'ERR_CONDITION_COST',
-        `the condition may cost ${Math.ceil(cost)} steps; at most ${maxConditionCost} are allowed. What costs are lists in lists, long regular expressions, and text searched in long text`,
+        `the condition may cost ${Math.ceil(atWorst)} steps; at most ${maxConditionCost} are allowed. What costs are lists in lists, long regular expressions, and text searched in long text`,
       );
     }
     const reads = analysis.reads.result();
@@ -73,16 +70,18 @@ export class ConditionCompiler {
     return {
       reads,
       readsToken: reads.variables.some((variable) => variable.startsWith('token.')),
-      readsNow: reads.variables.includes('now'),
-      cost: withoutPatterns.cost,
-      evaluate: (bindings) => verdict(evaluate(bindings)),
+      evaluate: (bindings) => {
+        this.#matching.spent = 0;
+        const result = verdict(evaluate(bindings));
+        return { result, cost: cost.steps + this.#matching.spent };
+      },
     };
   }
 
   #pattern(source: string): Pattern {
     let pattern = this.#patterns.get(source);
     if (pattern === undefined) {
-      pattern = new Pattern(source, this.meter);
+      pattern = new Pattern(source, this.#matching);
       this.#patterns.set(source, pattern);
     }
     return pattern;

@@ -28,7 +28,7 @@ export const mint = (type: TokenType, change: { spiffeId?: string; audience?: st
 /** The outcome in a word: a good token's type, or why it is none. */
 export function judge(token: string, at: Date = now): string {
   const verdict = verifyToken(token, keys, { trustDomain, now: at });
-  return verdict.ok ? `good ${verdict.token.type}` : verdict.failure;
+  return typeof verdict === 'string' ? verdict : `good ${verdict.type}`;
 }
 
 export const seconds = (at: Date): number => Math.floor(at.getTime() / 1000);

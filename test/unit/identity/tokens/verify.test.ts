@@ -31,15 +31,12 @@ describe.each(tokenTypes)('a %s token', (type) => {
 
   test('that was minted here is good, and says what was asked for', () => {
     expect(verifyToken(token, keys, { trustDomain, now })).toEqual({
-      ok: true,
-      token: {
-        type,
-        subject,
-        audience,
-        issuedAt: now,
-        expiresAt: at(maxTokenLifetimeMs),
-        claims: goodClaims,
-      },
+      type,
+      subject,
+      audience,
+      issuedAt: now,
+      expiresAt: at(maxTokenLifetimeMs),
+      claims: goodClaims,
     });
   });
 
@@ -108,10 +105,7 @@ describe.each(tokenTypes)('a %s token', (type) => {
     expect(judge(forgeToken({ type, header: { kid: 'another' } }))).toBe('token-unknown-key');
     expect(judge(forgeToken({ type, header: { kid: '__proto__' } }))).toBe('token-unknown-key');
     const none = { byKid: new Map() };
-    expect(verifyToken(token, none, { trustDomain, now })).toEqual({
-      ok: false,
-      failure: 'token-unknown-key',
-    });
+    expect(verifyToken(token, none, { trustDomain, now })).toBe('token-unknown-key');
   });
 
   test('of a signature of a wrong length is not signed', () => {
@@ -285,7 +279,7 @@ describe('claims', () => {
 
   test('are all handed on, as they were signed', () => {
     const verdict = verifyToken(forgeToken({ claims: { groups: ['a'] } }), keys, { trustDomain, now });
-    expect(verdict).toMatchObject({ ok: true, token: { claims: { ...goodClaims, groups: ['a'] } } });
+    expect(verdict).toMatchObject({ claims: { ...goodClaims, groups: ['a'] } });
   });
 
   test('are not looked at before the signature', () => {
@@ -319,7 +313,7 @@ test('during a rotation, tokens of the old key and of the new one are good', () 
   for (const issuer of [createTokenIssuer(trustDomain, next), createTokenIssuer(trustDomain, signingKeys)]) {
     for (const type of tokenTypes) {
       const { token } = issuer.mint({ type, spiffeId: subject, audience, now });
-      expect(verifyToken(token, rotating, { trustDomain, now }).ok).toBe(true);
+      expect(verifyToken(token, rotating, { trustDomain, now })).toMatchObject({ type });
     }
   }
 });

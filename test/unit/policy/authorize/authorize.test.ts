@@ -182,24 +182,3 @@ describe('a token', () => {
     expect(verified).toBe(1);
   });
 });
-
-describe('whether a decision may be remembered', () => {
-  const headers = { authorization: 'Bearer token' };
-  test.each([
-    [{ from: anyone }, true],
-    [{ from: anyone, condition: "request.path == '/'" }, true],
-    [{ from: anyone, condition: 'now.getFullYear() > 2000' }, false],
-    [{ from: anyone, token: {} }, false],
-    [{ from: anyone, token: {}, condition: 'false' }, true],
-    [{ from: [{ principals: [other] }], token: {} }, true],
-  ])('%j: %s', (rule, repeatable) => {
-    expect(decide([rule], { headers }).repeatable).toBe(repeatable);
-  });
-
-  test('not either when only a policy in audit has looked at the time', () => {
-    const compiled = compileAuthorization(
-      policyOf([{ from: anyone }], [{ from: anyone, condition: 'now.getHours() == 1' }]),
-    );
-    expect(authorize(compiled, requestOf(), () => goodToken, now).repeatable).toBe(false);
-  });
-});

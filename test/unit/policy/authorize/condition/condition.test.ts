@@ -229,6 +229,10 @@ describe('what would cost too much is refused', () => {
       'many regular expressions',
       Array.from({ length: 40 }, (_, i) => `request.path.matches('a[b-d]{${i},40}z')`).join('||'),
     ],
+    [
+      'a regular expression for each of lists in lists',
+      `${ten}.all(x, ${ten}.all(y, request.path.matches('a[b-d]{1,40}z')))`,
+    ],
     ['a regular expression that is long', `request.path.matches('${'a'.repeat(513)}')`],
     ['a regular expression that counts far', "request.path.matches('(a|b)*a(a|b){200}')"],
     ['depth', `${'[('.repeat(100)}1${')]'.repeat(100)} == []`],
@@ -256,5 +260,17 @@ describe('what would cost too much is refused', () => {
       });
     expect(ask(2)).toBe('allowed');
     expect(ask(40)).toBe(denied('condition-false'));
+  });
+
+  test('of which regular expressions count with what they have done, anew each time', () => {
+    const condition = new ConditionCompiler().compile("request.path.matches('^/a+$')", false);
+    const cost = (path: string) => condition.evaluate({ 'request.path': path }).cost;
+    const [short, long] = [cost('/a'), cost(`/${'a'.repeat(1000)}`)];
+    expect(long).toBeGreaterThan(short);
+    expect(cost('/a')).toBe(short);
+    const twice = new ConditionCompiler().compile("[1, 2].all(x, request.path.matches('^/a+$'))", false);
+    const growth = (each: typeof twice) =>
+      each.evaluate({ 'request.path': '/aaa' }).cost - each.evaluate({ 'request.path': '/a' }).cost;
+    expect(growth(twice)).toBe(2 * growth(condition));
   });
 });

@@ -7,7 +7,7 @@ import {
   CheckResponseSchema,
 } from '../../../src/gen/proto/envoy/service/auth/v3/external_auth_pb.ts';
 import { GrpcError } from '../../../src/grpc/status.ts';
-import type { PlainRequest } from '../../property/authz-reference.ts';
+import type { PlainRequest } from './reference.ts';
 
 export interface Check extends Partial<PlainRequest> {
   /** PEM. */

@@ -3,9 +3,9 @@
 
 import { type CelInput, run } from '@bufbuild/cel';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { AuthorizationPolicy } from '../../src/policy/authorize/policy.ts';
-import type { AuthorizationRequirement, AuthorizationRule } from '../../src/policy/effective.ts';
-import { globMatches } from './support/glob.ts';
+import type { AuthorizationPolicy } from '../../../src/policy/authorize/policy.ts';
+import type { AuthorizationRequirement, AuthorizationRule } from '../../../src/policy/effective.ts';
+import { globMatches } from '../glob.ts';
 
 export interface PlainRequest {
   readonly principal: string;
