@@ -18,6 +18,7 @@ const policy = compileAuthorization({
   requirements: [requirementOf(benchPolicy)],
   shadowRequirements: [],
   hybridPolicies: counterSignedBy === undefined ? [] : [benchPolicy.name],
+  quarantined: [],
 });
 const anchors =
   counterSignedBy === undefined ? [] : [parseCertificate(fromPemOne(counterSignedBy, 'CERTIFICATE'))];

@@ -21,6 +21,11 @@ const httpField = { method: 2, headers: 3, path: 4, host: 5, headerMap: 13 } as 
 const entryField = { key: 1, value: 2 } as const;
 
 const none: readonly string[] = [];
+
+interface ReadHeaders {
+  readonly values: readonly (readonly string[] | undefined)[];
+  readonly twins: ReadonlySet<number>;
+}
 const empty = Buffer.alloc(0);
 
 /** What a check says. Headers are read on first use, all that are wanted at once. */
@@ -41,7 +46,7 @@ export class CheckRequest {
   readonly #portExtension: string;
   /** Where the HTTP attributes stand, begin and end of each part. */
   readonly #http: number[] = [];
-  #values: readonly (readonly string[] | undefined)[] | undefined;
+  #headers: ReadHeaders | undefined;
 
   /**
    * @param message is not copied: valid as long as its bytes are
@@ -72,9 +77,14 @@ export class CheckRequest {
 
   /** Every value of a header that is wanted. @throws AuthzError */
   header(name: string): readonly string[] {
-    const index = this.#wanted.indexOf(name);
-    this.#values ??= this.#readHeaders();
-    return this.#values[index] ?? none;
+    this.#headers ??= this.#readHeaders();
+    return this.#headers.values[this.#wanted.indexOf(name)] ?? none;
+  }
+
+  /** Whether a header is there whose name differs from a wanted one in `_` and `-` alone. @throws AuthzError */
+  hasTwin(name: string): boolean {
+    this.#headers ??= this.#readHeaders();
+    return this.#headers.twins.has(this.#wanted.indexOf(name));
   }
 
   #readAttributes(fields: WireReader): void {
@@ -147,7 +157,7 @@ export class CheckRequest {
     }
   }
 
-  #readHeaders(): readonly (readonly string[] | undefined)[] {
+  #readHeaders(): ReadHeaders {
     const found = new RequestHeaders(this.#bytes, this.#wanted);
     for (let part = 0; part < this.#http.length; part += 2) {
       const fields = new WireReader(this.#bytes, this.#http[part] ?? 0, this.#http[part + 1] ?? 0);
@@ -156,6 +166,6 @@ export class CheckRequest {
         else if (fields.field === httpField.headerMap) found.headerMap(fields.message());
       }
     }
-    return found.values();
+    return { values: found.values(), twins: found.twins };
   }
 }

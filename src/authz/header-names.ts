@@ -1,9 +1,15 @@
 // The headers that a policy asks for, made ready to be found among all others of a request.
 
-export interface WantedHeader {
+interface WantedHeader {
   /** Place of its values. */
   readonly index: number;
   readonly bytes: Buffer;
+}
+
+export interface FoundHeader {
+  readonly index: number;
+  /** Spelled with `_` where the wanted name has `-`, or the other way round. */
+  readonly isTwin: boolean;
 }
 
 /** Header names by length: most headers of a request are dismissed by theirs. */
@@ -28,13 +34,28 @@ export class HeaderNames {
     return index;
   }
 
-  /** The place of the name that stands in these bytes; undefined when it is not wanted. */
-  find(bytes: Buffer, start: number, end: number): number | undefined {
+  /** The wanted names that stand in these bytes, by themselves or as a twin. */
+  find(bytes: Buffer, start: number, end: number): readonly FoundHeader[] {
     const candidates = this.#byLength[end - start];
-    if (candidates === undefined) return undefined;
+    if (candidates === undefined) return none;
+    const found: FoundHeader[] = [];
     for (const { index, bytes: name } of candidates) {
-      if (name[0] === bytes[start] && bytes.compare(name, 0, name.length, start, end) === 0) return index;
+      if (bytes.compare(name, 0, name.length, start, end) === 0) found.push({ index, isTwin: false });
+      else if (isTwin(name, bytes, start)) found.push({ index, isTwin: true });
     }
-    return undefined;
+    return found;
   }
+}
+
+const none: readonly FoundHeader[] = [];
+const dash = 0x2d;
+const underscore = 0x5f;
+
+/** Names of one length. */
+function isTwin(name: Buffer, bytes: Buffer, start: number): boolean {
+  return name.every((byte, i) => withDash(byte) === withDash(bytes[start + i]));
+}
+
+function withDash(byte: number | undefined): number | undefined {
+  return byte === underscore ? dash : byte;
 }

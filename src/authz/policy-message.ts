@@ -38,6 +38,7 @@ export function decodeAuthorization(resource: Uint8Array): AuthorizationPolicy {
     requirements: message.requirements.map(requirement),
     shadowRequirements: message.shadowRequirements.map(requirement),
     hybridPolicies: message.hybridPolicies.map(namespacedName),
+    quarantined: message.quarantined.map(spiffeId),
   };
 }
 

@@ -14,6 +14,8 @@ const entryField = { key: 1, value: 2 } as const;
 
 /** Values of the wanted headers. */
 export class RequestHeaders {
+  /** The places of names beside which there is one that differs in `_` and `-` alone. */
+  readonly twins = new Set<number>();
   readonly #bytes: Buffer;
   readonly #wanted: HeaderNames;
   /** Of `map<string, string> headers`, in which a name has one value: the last. */
@@ -52,8 +54,10 @@ export class RequestHeaders {
         valueEnd = fields.end;
       }
     }
-    const index = this.#wanted.find(this.#bytes, keyStart, keyEnd);
-    if (index !== undefined) this.#entries[index] = textOf(this.#bytes, valueStart, valueEnd);
+    for (const { index, isTwin } of this.#wanted.find(this.#bytes, keyStart, keyEnd)) {
+      if (isTwin) this.twins.add(index);
+      else this.#entries[index] = textOf(this.#bytes, valueStart, valueEnd);
+    }
   }
 
   headerMap(fields: WireReader): void {
@@ -88,16 +92,19 @@ export class RequestHeaders {
         default:
       }
     }
-    const index = this.#wanted.find(this.#bytes, keyStart, keyEnd);
-    if (index === undefined) return;
+    const found = this.#wanted.find(this.#bytes, keyStart, keyEnd);
+    if (found.length === 0) return;
     // Either of the two is set, as Envoy is configured. Raw bytes that are no UTF-8 become U+FFFD, which a condition refuses.
     const value =
       rawEnd > rawStart
         ? this.#bytes.toString('utf8', rawStart, rawEnd)
         : textOf(this.#bytes, valueStart, valueEnd);
-    const values = this.#raw[index];
-    if (values === undefined) this.#raw[index] = [value];
-    else values.push(value);
+    for (const { index, isTwin } of found) {
+      const values = this.#raw[index];
+      if (isTwin) this.twins.add(index);
+      else if (values === undefined) this.#raw[index] = [value];
+      else values.push(value);
+    }
   }
 
   #countOne(): void {

@@ -2,6 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { clockSkewMs } from '../identity/lifetimes.ts';
 import type { TokenKeys } from '../identity/tokens/token-keys.ts';
 import { maxTokenChars } from '../identity/tokens/types.ts';
 import { type VerifiedToken, verifyToken } from '../identity/tokens/verify.ts';
@@ -49,7 +50,7 @@ export class TokenCache {
     if (
       known !== undefined &&
       known.verifiedAt <= now.getTime() &&
-      now.getTime() < known.token.expiresAt.getTime()
+      now.getTime() < known.token.expiresAt.getTime() + clockSkewMs
     ) {
       return known.token;
     }

@@ -43,8 +43,11 @@ export function attributesOf(asked: AskedRequest, context: CallContext): Request
     path: isTcp ? '' : (asked.path ?? defaultPath),
     host: asked.headers.find(({ name }) => name === 'host')?.value ?? context.host,
     header: (name) => headers.filter((header) => header.name === name).map(({ value }) => value),
+    hasTwin: (name) => headers.some((header) => header.name !== name && dashed(header.name) === dashed(name)),
   };
 }
+
+const dashed = (name: string): string => name.replaceAll('_', '-');
 
 const defaultMethod = 'GET';
 export const defaultPath = '/';

@@ -14,7 +14,7 @@ import { agentDecides } from '../policy/agent-decides.ts';
 import { authorize } from '../policy/authorize/authorize.ts';
 import { compileAuthorization } from '../policy/authorize/compile.ts';
 import { type Decision, reasonText } from '../policy/authorize/decision.ts';
-import type { AuthorizationPolicy } from '../policy/authorize/policy.ts';
+import { type AuthorizationPolicy, authorizationPolicy } from '../policy/authorize/policy.ts';
 import type { RequestAttributes } from '../policy/authorize/request.ts';
 import type { TokenVerifier } from '../policy/authorize/token.ts';
 import {
@@ -23,6 +23,7 @@ import {
   type EffectivePolicy,
   effectivePolicy,
   hybridPolicies,
+  quarantineOf,
 } from '../policy/effective.ts';
 import { policiesFor } from '../policy/selection.ts';
 import { enforcedMatcher } from '../xds/translate/rbac.ts';
@@ -50,7 +51,7 @@ export function judgeInMesh(judge: Judge, called: CalledPod, request: RequestAtt
   const policy = effectivePolicy(state, workload);
   const identity = workloadSpiffeId(state.trustDomain, workload.namespace, workload.serviceAccount);
   const decision = authorize(
-    compileAuthorization({ ...policy, workload: identity, hybridPolicies: hybridPolicies(policy) }),
+    compileAuthorization(authorizationPolicy(policy, identity)),
     request,
     verifyToken,
     now,
@@ -122,7 +123,7 @@ function settingsOf({ namespace, name, spec }: Policy) {
 type RulesVerdict = Pick<PolicyVerdict, 'allows' | 'rule' | 'reason' | 'cause' | 'rulesForCaller'>;
 
 function rulesVerdict(
-  { verifyToken, now }: Judge,
+  { state, verifyToken, now }: Judge,
   { namespace, name, spec }: Policy,
   workload: string,
   request: RequestAttributes,
@@ -135,6 +136,7 @@ function rulesVerdict(
     requirements: [{ policy: namespacedName({ namespace, name }), rules }],
     shadowRequirements: [],
     hybridPolicies: [],
+    quarantined: [...quarantineOf(state).keys()],
   };
   const compiled = compileAuthorization(alone);
   const decision = authorize(compiled, request, verifyToken, now);

@@ -5,7 +5,7 @@ import { fetchToken } from '../../src/agent/token-client.ts';
 import type { TokenType } from '../../src/identity/tokens/types.ts';
 import { echoApp } from '../support/apps.ts';
 import type { Call, Http2Client } from '../support/http-client.ts';
-import { allow, type Manifest, policy, spiffeId } from '../support/manifests.ts';
+import { allow, type Manifest, policy, rootNamespace, spiffeId } from '../support/manifests.ts';
 import { type AccessRecord, Mesh, type MeshWorkload } from '../support/mesh.ts';
 import { until } from '../support/until.ts';
 
@@ -87,6 +87,12 @@ describe('a condition', () => {
     expect(await checks()).toBe(before);
   });
 
+  test('on a path lets none through that some servers read as another', async () => {
+    expect(await outcome(direct, { path: '/orders/%2e%2e;/secret', headers: blue })).toBe(
+      'rbac_access_denied_matched_policy[deny:shop/rules]',
+    );
+  });
+
   test.each([
     '/orders//secret',
     '/orders/./secret',
@@ -110,6 +116,15 @@ describe('a condition', () => {
     );
     const headers = await new Promise<Record<string, unknown>>((resolve) => stream.once('response', resolve));
     expect(headers['x-trellis-denied']).toBe(denied(':rule-0:duplicate-header'));
+  });
+
+  // Envoy passes each of them on, and an HTTP/1 application reads `blue`; CGI and its heirs read the twin as the same header.
+  test.each([
+    ['space before', { 'x-tenant': ' blue' }, 'invalid-header'],
+    ['a tab after', { 'x-tenant': 'blue\t' }, 'invalid-header'],
+    ['a twin', { 'x-tenant': 'blue', x_tenant: 'red' }, 'duplicate-header'],
+  ])('reads no header with %s', async (_, headers, cause) => {
+    expect(await outcome(direct, { path: '/orders/7', headers })).toBe(denied(`:rule-0:${cause}`));
   });
 
   test('of an unenforced policy is recorded, and nothing else', async () => {
@@ -154,6 +169,19 @@ describe('a token', () => {
     ];
     for (const [value, cause] of cases)
       expect(await outcome(direct, bearer(value))).toBe(denied(`:rule-0:${cause}`));
+  });
+
+  test('of somebody in quarantine counts no more', async () => {
+    const anybody = { ...allow(['client']), token: { subjects: ['*'] } };
+    const call = bearer(await token(other, spiffeId('server')));
+    await rules([anybody], call, 200);
+    await mesh.apply(
+      'incident.yaml',
+      policy('incident', { quarantine: [spiffeId('other')] }, { namespace: rootNamespace }),
+    );
+    await until('the quarantine', async () => (await outcome(direct, call)) === denied(':rule-0:token-quarantined'));
+    await mesh.remove('incident.yaml');
+    await until('its end', async () => (await outcome(direct, call)) === 200);
   });
 
   test('of the first caller counts behind another where the rule says so', async () => {

@@ -128,6 +128,7 @@ test('Envoy and the agent agree with the decision', async () => {
       })),
       shadowRequirements: [],
       hybridPolicies: [],
+      quarantined: [],
     });
     for (const each of requests) {
       const decision = authorize(
@@ -139,6 +140,7 @@ test('Envoy and the agent agree with the decision', async () => {
           path: each.path,
           host: 'server',
           header: (name) => (name === 'x-t' && each.header !== null ? [each.header] : []),
+          hasTwin: () => false,
         },
         () => 'token-malformed',
         new Date(),

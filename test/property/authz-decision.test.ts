@@ -13,6 +13,10 @@ function attributes(plain: PlainRequest): RequestAttributes {
   return {
     ...plain,
     header: (name) => plain.headers.filter(([each]) => each === name).map(([, value]) => value),
+    hasTwin: (name) =>
+      plain.headers.some(
+        ([each]) => each !== name && each.replaceAll('_', '-') === name.replaceAll('_', '-'),
+      ),
   };
 }
 

@@ -40,6 +40,7 @@ function agentAllows({ requirements }: EffectivePolicy, asked: Call): boolean {
     requirements,
     shadowRequirements: [],
     hybridPolicies: [],
+    quarantined: [],
   });
   const request = {
     principal,
@@ -48,6 +49,7 @@ function agentAllows({ requirements }: EffectivePolicy, asked: Call): boolean {
     path: pathOf(asked),
     host: 'server',
     header: (name: string) => (name === 'authorization' && token !== undefined ? ['Bearer token'] : []),
+    hasTwin: () => false,
   };
   const verify = () =>
     token === undefined

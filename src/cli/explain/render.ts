@@ -155,6 +155,8 @@ const causeTexts: Readonly<Record<Cause, string>> = {
   'token-audience': 'asks for a token, and this one is for somebody else',
   'token-subject': 'asks for a token, and this one names somebody whom it does not take',
   'token-type': 'asks for a token of another kind',
+  'token-quarantined': 'asks for a token, and this one names somebody in quarantine',
+  'ambiguous-path': 'matches, but its condition reads a path that some servers take for another one (..;)',
   'condition-false': 'matches, but its condition is false',
   'condition-error':
     'matches, but its condition cannot be answered for this request (a header that is not there?)',

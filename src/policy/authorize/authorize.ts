@@ -127,7 +127,10 @@ class Evaluation {
   #presentedToken(): VerifiedToken | Cause {
     if (this.#token === undefined) {
       const bearer = bearerToken(this.#request.attributes.header('authorization'));
-      this.#token = 'cause' in bearer ? bearer.cause : this.#verifyToken(bearer.token);
+      const token = 'cause' in bearer ? bearer.cause : this.#verifyToken(bearer.token);
+      // Tokens live on for minutes after their subject was put into quarantine.
+      const quarantined = typeof token !== 'string' && this.#compiled.quarantined.has(token.subject);
+      this.#token = quarantined ? 'token-quarantined' : token;
     }
     return this.#token;
   }

@@ -64,6 +64,7 @@ interface PolicyReads {
 export interface CompiledAuthorization {
   readonly workload: string;
   readonly hybridPolicies: readonly string[];
+  readonly quarantined: ReadonlySet<string>;
   readonly requirements: readonly CompiledRequirement[];
   readonly shadowRequirements: readonly CompiledRequirement[];
   readonly reads: PolicyReads;
@@ -85,6 +86,7 @@ export function compileAuthorization(policy: AuthorizationPolicy): CompiledAutho
   return {
     workload: policy.workload,
     hybridPolicies: policy.hybridPolicies,
+    quarantined: new Set(policy.quarantined),
     requirements,
     shadowRequirements,
     reads: readsOf(rules),

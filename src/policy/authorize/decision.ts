@@ -22,13 +22,20 @@ export type Cause =
   | TokenFailure
   /** The token is in order, but of a kind that the rule does not take. */
   | 'token-type'
+  /** Its subject is in quarantine. */
+  | 'token-quarantined'
   | 'condition-false'
   /** The condition came to no answer: a header that is not there, a number out of range. */
   | 'condition-error'
-  /** A header that the rule reads occurs more than once; applications differ in which one they take. */
+  /**
+   * A header that the rule reads occurs more than once, or beside one whose name differs in `_` and `-` alone; applications
+   * differ in which one they take.
+   */
   | 'duplicate-header'
-  /** A header that the rule reads is not UTF-8. */
+  /** A header that the rule reads is not UTF-8, or has space around it, which the next HTTP/1 hop takes away. */
   | 'invalid-header'
+  /** The path that the condition reads is another one to servers that know path parameters: `/a/..;/b`. */
+  | 'ambiguous-path'
   /** A value that the condition reads is longer than conditions may be given. */
   | 'input-too-large'
   /** The conditions asked for this request together cost more than one request may. */

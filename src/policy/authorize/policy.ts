@@ -11,6 +11,8 @@ export interface AuthorizationPolicy {
   readonly shadowRequirements: readonly AuthorizationRequirement[];
   /** `<namespace>/<name>` of the policies that demand the caller's counter-signature. */
   readonly hybridPolicies: readonly string[];
+  /** SPIFFE IDs whose tokens are refused. Sorted. */
+  readonly quarantined: readonly string[];
 }
 
 /**
@@ -18,6 +20,12 @@ export interface AuthorizationPolicy {
  * @param workload its SPIFFE ID
  */
 export function authorizationPolicy(effective: EffectivePolicy, workload: string): AuthorizationPolicy {
-  const { requirements, shadowRequirements } = effective;
-  return { workload, requirements, shadowRequirements, hybridPolicies: hybridPolicies(effective) };
+  const { requirements, shadowRequirements, quarantine } = effective;
+  return {
+    workload,
+    requirements,
+    shadowRequirements,
+    hybridPolicies: hybridPolicies(effective),
+    quarantined: [...quarantine.keys()].sort(),
+  };
 }

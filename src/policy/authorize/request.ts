@@ -14,6 +14,8 @@ export interface RequestAttributes {
   readonly host: string;
   /** Every occurrence of a header, in order. @param name in lower case */
   header(name: string): readonly string[];
+  /** Whether there is a header whose name differs from this one in `_` and `-` alone: CGI and its heirs read both as one. */
+  hasTwin(name: string): boolean;
 }
 
 /** The mesh carries TCP in CONNECT; an HTTP request with that method ends in the proxy. */

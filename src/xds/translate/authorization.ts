@@ -28,6 +28,7 @@ export function authorizationMessage(policy: AuthorizationPolicy): WorkloadAutho
     requirements: policy.requirements.map(requirement),
     shadowRequirements: policy.shadowRequirements.map(requirement),
     hybridPolicies: [...policy.hybridPolicies],
+    quarantined: [...policy.quarantined],
   });
 }
 

@@ -154,10 +154,14 @@ export const policy: fc.Arbitrary<AuthorizationPolicy> = fc.record({
   requirements,
   shadowRequirements: requirements,
   hybridPolicies: fc.constant([]),
+  quarantined: fc.subarray([callers[0], callers[2]]),
 });
 
 const header = fc.oneof(
-  fc.tuple(fc.constantFrom('x-a', 'x-b', 'cookie', 'x-c'), fc.constantFrom('1', '2', '', 'x')),
+  fc.tuple(
+    fc.constantFrom('x-a', 'x-b', 'cookie', 'x-c', 'x_a'),
+    fc.constantFrom('1', '2', '', 'x', ' 1', '1\t'),
+  ),
   fc.tuple(
     fc.constant('authorization'),
     fc.constantFrom(

@@ -50,7 +50,12 @@ export function referenceDecision(
   context: ReferenceContext,
 ): { readonly denial: ReferenceDenial | undefined; readonly shadow: readonly ReferenceDenial[] } {
   const judge = (requirement: AuthorizationRequirement) =>
-    judgeRequirement(requirement, { ...context, request, workload: policy.workload });
+    judgeRequirement(requirement, {
+      ...context,
+      request,
+      workload: policy.workload,
+      quarantined: policy.quarantined,
+    });
   const denials = policy.requirements.map(judge).filter((denial) => denial !== undefined);
   return {
     denial: denials[0],
@@ -61,6 +66,7 @@ export function referenceDecision(
 interface Case extends ReferenceContext {
   readonly request: PlainRequest;
   readonly workload: string;
+  readonly quarantined: readonly string[];
 }
 
 /** "As soon as one policy with this field selects a workload, what no rule of that policy allows is denied." */
@@ -127,6 +133,7 @@ function refuseToken({ token }: AuthorizationRule, input: Case): string | undefi
   if (token === undefined) return undefined;
   const presented = presentedToken(input);
   if (typeof presented === 'string') return presented;
+  if (input.quarantined.includes(presented.subject)) return 'token-quarantined';
   const { types = ['ML-DSA'], audiences = [input.workload], subjects } = token;
   if (!types.some((type) => type === presented.type)) return 'token-type';
   if (!audiences.some((audience) => audience === presented.audience)) return 'token-audience';
@@ -138,13 +145,11 @@ function refuseToken({ token }: AuthorizationRule, input: Case): string | undefi
 function refuseCondition(condition: string, input: Case, token: PlainToken | undefined): string | undefined {
   const { request, now, workload } = input;
   const read = input.facts(condition).headers;
-  const headers: Record<string, string> = {};
-  for (const name of read) {
-    const values = request.headers.filter(([each]) => each === name).map(([, value]) => value);
-    if (values.length > 1) return 'duplicate-header';
-    if (values[0] !== undefined) headers[name] = values[0];
-  }
   const [path = '', ...query] = request.path.split('?');
+  // "A path in which a server that knows path parameters could still find a `..` denies."
+  if (condition.includes('request.path') && /\/\.\.?(;|%3b)/i.test(path)) return 'ambiguous-path';
+  const headers = readHeaders(read, request);
+  if (typeof headers === 'string') return headers;
   const [, , domain, ns, namespace, sa, serviceAccount, ...more] = request.principal.split('/');
   const own = domain === workload.split('/')[2] && ns === 'ns' && sa === 'sa' && more.length === 0;
   const result = run(condition, {
@@ -171,4 +176,16 @@ function refuseCondition(condition: string, input: Case, token: PlainToken | und
   });
   if (result === true) return undefined;
   return result === false ? 'condition-false' : 'condition-error';
+}
+
+function readHeaders(read: readonly string[], request: PlainRequest): Record<string, string> | string {
+  const headers: Record<string, string> = {};
+  for (const name of read) {
+    const values = request.headers.filter(([each]) => each === name).map(([, value]) => value);
+    const alike = request.headers.filter(([each]) => each.replace(/_/g, '-') === name.replace(/_/g, '-'));
+    if (values.length > 1 || alike.length > values.length) return 'duplicate-header';
+    if (values[0] !== undefined && values[0].trim() !== values[0]) return 'invalid-header';
+    if (values[0] !== undefined) headers[name] = values[0];
+  }
+  return headers;
 }

@@ -20,6 +20,7 @@ function compiled(rules: readonly AuthorizationRule[], change: Partial<Authoriza
     requirements: [{ policy: 'shop/orders', rules }],
     shadowRequirements: [],
     hybridPolicies: [],
+    quarantined: [],
     ...change,
   });
 }

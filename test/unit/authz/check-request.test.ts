@@ -11,6 +11,18 @@ import { checkBytes } from '../../support/authz/checks.ts';
 const read = (bytes: Uint8Array, names: readonly string[] = ['x-a']) =>
   new CheckRequest(bytes, new HeaderNames(names), 'port');
 
+test('a header that differs in _ and - alone is a twin, in either form in which headers come', () => {
+  const request = (headers: readonly (readonly [string, string])[]) =>
+    read(checkBytes({ headers }), ['x-a-b', 'x_c']);
+  expect(request([['x-a-b', '1']]).hasTwin('x-a-b')).toBe(false);
+  for (const twin of ['x_a_b', 'x-a_b', 'x_a-b']) {
+    expect(request([[twin, '1']]).hasTwin('x-a-b')).toBe(true);
+    expect(request([[twin, '1']]).header('x-a-b')).toEqual([]);
+  }
+  expect(request([['x-c', '1']]).hasTwin('x_c')).toBe(true);
+  expect(request([['x.a.b', '1'], ['x-a-c', '1'], ['xxaxb', '1']]).hasTwin('x-a-b')).toBe(false);
+});
+
 describe('a check', () => {
   test('says who asks for what, on which port', () => {
     const request = read(

@@ -42,6 +42,7 @@ describe('the resource of a workload', () => {
         ],
         shadowRequirements: [{ policy: 'shop/watch', rules: [] }],
         hybridPolicies: ['shop/hybrid'],
+        quarantined: [workload],
       }),
     );
     expect(policy).toEqual({
@@ -66,6 +67,7 @@ describe('the resource of a workload', () => {
       ],
       shadowRequirements: [{ policy: 'shop/watch', rules: [] }],
       hybridPolicies: ['shop/hybrid'],
+      quarantined: [workload],
     });
   });
 
@@ -77,6 +79,7 @@ describe('the resource of a workload', () => {
     ['a policy without a namespace', bytes({ requirements: [{ policy: 'orders' }] })],
     ['a policy whose name would end its reason', bytes({ requirements: [{ policy: 'shop/orders:rule-1' }] })],
     ['a hybrid policy without a name', bytes({ hybridPolicies: [''] })],
+    ['somebody in quarantine who is nobody', bytes({ quarantined: ['cart'] })],
     ['a rule without principals', withRule({})],
     ['an empty principal', withRule({ principals: [''] })],
     ['a principal that is no SPIFFE ID', withRule({ principals: ['https://mesh.example/ns/a'] })],

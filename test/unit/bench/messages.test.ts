@@ -41,6 +41,7 @@ describe('benchRequests', () => {
       requirements: [requirementOf(benchPolicy(100))],
       shadowRequirements: [],
       hybridPolicies: [],
+      quarantined: [],
     };
     expect(compileAuthorization(policy).reads.headers).toEqual(['x-tenant']);
   });

@@ -28,6 +28,8 @@ const nothing: object = Object.create(null);
 /** @returns why a value is not fit to be decided by, or the values */
 export function bind(reads: ConditionReads, input: ConditionInput): Cause | Bindings {
   const bindings: Record<string, Value> = Object.create(nothing);
+  if (reads.variables.includes('request.path') && hasHiddenDots(input.request.segments))
+    return 'ambiguous-path';
   for (const variable of reads.variables) {
     const value = read(variable, input);
     if (value === undefined || (typeof value === 'string' && value.length > variables[variable].size)) {
@@ -36,17 +38,34 @@ export function bind(reads: ConditionReads, input: ConditionInput): Cause | Bind
     bindings[variable] = value;
   }
   for (const header of reads.headers) {
-    const values = input.request.attributes.header(header.name);
-    if (values.length > 1) return 'duplicate-header';
+    const { attributes } = input.request;
+    const values = attributes.header(header.name);
+    if (values.length > 1 || attributes.hasTwin(header.name)) return 'duplicate-header';
     const [value] = values;
     bindings[header.presence] = value !== undefined;
     if (value === undefined) continue;
     if (value.length > maxHeaderChars) return 'input-too-large';
     // What decoding puts where bytes are no UTF-8: two different headers would read the same.
     if (value.includes('\ufffd')) return 'invalid-header';
+    // HTTP/2 carries it and no HTTP/1 recipient sees it (RFC 9113 §8.2.1, RFC 9110 §5.5): the two would read different values.
+    if (/^[ \t]|[ \t]$/.test(value)) return 'invalid-header';
     bindings[header.value] = value;
   }
   return bindings;
+}
+
+/** Where path parameters begin. */
+const parameters = /;|%3b/i;
+
+/**
+ * A segment that is `.` or `..` once its parameters are left off: Envoy has resolved the bare ones and those it did not
+ * have to decode first, but servers that know parameters would resolve these too.
+ */
+function hasHiddenDots(segments: readonly string[]): boolean {
+  return segments.some((segment) => {
+    const [name = ''] = segment.split(parameters, 1);
+    return name !== segment && (name === '.' || name === '..');
+  });
 }
 
 /** Undefined: claims that are too large. */

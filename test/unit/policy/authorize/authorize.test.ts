@@ -148,6 +148,15 @@ describe('a token', () => {
     expect(outcome(withToken({}), { headers: { authorization: values } })).toBe(expected);
   });
 
+  test('of somebody in quarantine is refused, whoever shows it', () => {
+    const rules = [{ from: anyone, token: { subjects: ['*'] } }];
+    const compiled = compileAuthorization({ ...policyOf(rules), quarantined: [other] });
+    const asked = requestOf({ headers: { authorization } });
+    const decideOf = (subject: string) => authorize(compiled, asked, () => ({ ...goodToken, subject }), now);
+    expect(decideOf(caller)).toMatchObject({ allowed: true });
+    expect(decideOf(other)).toMatchObject({ allowed: false, denial: { cause: 'token-quarantined' } });
+  });
+
   test('that does not verify is named by what is wrong with it', () => {
     expect(outcome(withToken({}), { headers: { authorization } }, { token: 'token-expired' })).toBe(
       'deny:shop/orders:rule-0:token-expired',

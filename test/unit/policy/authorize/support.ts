@@ -23,6 +23,7 @@ export function policyOf(
     requirements: [{ policy: 'shop/orders', rules }],
     shadowRequirements: shadowRules === undefined ? [] : [{ policy: 'shop/watch', rules: shadowRules }],
     hybridPolicies: [],
+    quarantined: [],
   };
 }
 
@@ -43,6 +44,10 @@ export function requestOf({ headers = {}, ...change }: Asked = {}): RequestAttri
     path: '/',
     host: 'orders.shop',
     header: (name) => [headers[name] ?? []].flat(),
+    hasTwin: (name) =>
+      Object.keys(headers).some(
+        (each) => each !== name && each.replaceAll('_', '-') === name.replaceAll('_', '-'),
+      ),
     ...change,
   };
 }
