@@ -1,6 +1,7 @@
 // A call from a workload that has no proxy: it has no identity to show, so only plaintext is left.
 
 import { type Endpoint, type MeshState, namespacedName, type Workload } from '../model/mesh.ts';
+import { denialReason } from '../policy/denial-reason.ts';
 import { effectivePolicy } from '../policy/effective.ts';
 import { takesPart } from '../xds/translate/mesh.ts';
 import { conflictAction } from '../xds/translate/rbac.ts';
@@ -61,11 +62,13 @@ function directTarget(question: Question, endpoint: Endpoint, workload: Workload
   const isOpen = policy.postQuantumEncryption !== 'required' && conflict === undefined;
   if (isOpen || !takesPart(workload, policy)) return { ...own, ...allowedInPlaintext };
   const nobody = attributes(question, { port, protocol: called.port.protocol }, '');
-  const by = policy.encryptionPolicies.join('+') || 'mesh-default';
   return {
     ...own,
     allowed: false,
-    reason: conflict === undefined ? `deny:${by}:postQuantumEncryption` : conflictAction(conflict),
+    reason:
+      conflict === undefined
+        ? denialReason(policy.encryptionPolicies, 'postQuantumEncryption')
+        : conflictAction(conflict),
     decidedBy: 'nobody',
     connection: { encryption: 'refused' },
     policies: policyVerdicts(question, workload, identityOf(state, workload), nobody),

@@ -179,7 +179,10 @@ describe('a token', () => {
       'incident.yaml',
       policy('incident', { quarantine: [spiffeId('other')] }, { namespace: rootNamespace }),
     );
-    await until('the quarantine', async () => (await outcome(direct, call)) === denied(':rule-0:token-quarantined'));
+    await until(
+      'the quarantine',
+      async () => (await outcome(direct, call)) === denied(':rule-0:token-quarantined'),
+    );
     await mesh.remove('incident.yaml');
     await until('its end', async () => (await outcome(direct, call)) === 200);
   });

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TokenKeys, tokenKeysFromJwks } from '../../identity/tokens/token-keys.ts';
+import { type TokenKeys, tokenJwksFiles, tokenKeysFromJwks } from '../../identity/tokens/token-keys.ts';
 import type { MeshState } from '../../model/mesh.ts';
 import { formatProblem } from '../../model/problem.ts';
 import { createMeshManifestParser } from '../../policy/manifest-parser.ts';
@@ -63,8 +63,8 @@ export async function loadTokenKeys(state: string): Promise<TokenKeys> {
       });
     });
   const [workloadTokens, jwtSvids] = await Promise.all([
-    read('workload-token-keys.json'),
-    read('jwt-svid-keys.json'),
+    read(tokenJwksFiles.workloadTokens),
+    read(tokenJwksFiles.jwtSvids),
   ]);
   return tokenKeysFromJwks({ workloadTokens, jwtSvids });
 }

@@ -20,7 +20,13 @@ test('a header that differs in _ and - alone is a twin, in either form in which 
     expect(request([[twin, '1']]).header('x-a-b')).toEqual([]);
   }
   expect(request([['x-c', '1']]).hasTwin('x_c')).toBe(true);
-  expect(request([['x.a.b', '1'], ['x-a-c', '1'], ['xxaxb', '1']]).hasTwin('x-a-b')).toBe(false);
+  expect(
+    request([
+      ['x.a.b', '1'],
+      ['x-a-c', '1'],
+      ['xxaxb', '1'],
+    ]).hasTwin('x-a-b'),
+  ).toBe(false);
 });
 
 describe('a check', () => {
