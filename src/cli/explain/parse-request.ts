@@ -23,6 +23,11 @@ export function parseHeader(text: string): Header {
 /** @throws CliError ERR_USAGE */
 export function parseMethod(text: string): string {
   const method = text.toUpperCase();
+  if (httpToken.test(text) && text !== method) {
+    throw new CliError('ERR_USAGE', `methods are told apart by case, and the proxy answers 400 to ${text}`, {
+      hint: `write ${method}`,
+    });
+  }
   if (!httpToken.test(method)) throw new CliError('ERR_USAGE', `${JSON.stringify(text)} is no HTTP method`);
   if (method === tcpMethod) {
     throw new CliError('ERR_USAGE', 'CONNECT is how the mesh carries TCP; the proxy takes no such request', {

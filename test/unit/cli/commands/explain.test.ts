@@ -22,7 +22,7 @@ describe('the example', () => {
       'gateway',
       'execution',
       '--method',
-      'post',
+      'POST',
       '--path',
       '/orders/7',
     );

@@ -27,7 +27,8 @@ describe('headers', () => {
 
 describe('methods', () => {
   test('are in upper case; CONNECT is the mesh’s own', () => {
-    expect(parseMethod('post')).toBe('POST');
+    expect(parseMethod('POST')).toBe('POST');
+    expect(() => parseMethod('post')).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
     for (const bad of ['CONNECT', 'connect', '', 'a b']) {
       expect(() => parseMethod(bad)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
     }
