@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Http2SecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { defaultGrpcLimits } from '../grpc/limits.ts';
 import { ControlPlaneError, type ControlPlaneErrorCode } from './errors.ts';
 
 export interface ListenAddress {
@@ -10,6 +11,12 @@ export interface ListenAddress {
   /** 0: any free port. */
   readonly port: number;
 }
+
+/**
+ * Connections that may wait to be accepted. After a restart all agents come at once, and the system resets those above this;
+ * by Node's default that would be 511. The system may have a lower limit of its own (`net.core.somaxconn`).
+ */
+const maxWaiting = defaultGrpcLimits.maxSessions;
 
 const known: Readonly<Record<string, readonly [ControlPlaneErrorCode, string]>> = {
   EADDRINUSE: [
@@ -36,7 +43,7 @@ export async function listen(
   { host, port }: ListenAddress,
 ): Promise<ListenAddress> {
   try {
-    server.listen(port, host);
+    server.listen({ host, port, backlog: maxWaiting });
     await once(server, 'listening');
   } catch (error) {
     const [code, advice] = known[(error as NodeJS.ErrnoException).code ?? ''] ?? [];

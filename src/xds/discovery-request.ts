@@ -3,6 +3,7 @@
 
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { GrpcError, status } from '../grpc/status.ts';
+import { RecentRequests } from './recent-requests.ts';
 
 export interface DiscoveryRequest {
   readonly typeUrl: string;
@@ -25,10 +26,17 @@ const maxNameChars = 1024;
 /** Of an error message, what is kept: it quotes configuration and goes to logs and status conditions. */
 const maxErrorChars = 4096;
 
+const recent = new RecentRequests<DiscoveryRequest>();
+
 /** Throws INVALID_ARGUMENT for anything malformed and RESOURCE_EXHAUSTED over the limits. */
 export function decodeDiscoveryRequest(message: Uint8Array): DiscoveryRequest {
+  const known = recent.find(message);
+  if (known !== undefined) return known;
   try {
-    return decode(new BinaryReader(message), Buffer.from(message.buffer, message.byteOffset, message.length));
+    const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
+    const request = decode(new BinaryReader(message), bytes);
+    recent.remember(message, request);
+    return request;
   } catch (error) {
     if (error instanceof GrpcError) throw error;
     throw new GrpcError(status.invalidArgument, 'this is no DeltaDiscoveryRequest', { cause: error });

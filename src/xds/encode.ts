@@ -17,12 +17,23 @@ const versionBytes = 16;
 
 /** Encodes resources; the same content gives the same object for as long as anybody holds it. */
 export class ResourceEncoder {
+  /** Some messages are the same object for many proxies. */
+  readonly #ofMessages = new WeakMap<EnvoyResource, EncodedResource>();
   readonly #interned = new Map<string, WeakRef<EncodedResource>>();
   readonly #released = new FinalizationRegistry<string>((version) => {
     if (this.#interned.get(version)?.deref() === undefined) this.#interned.delete(version);
   });
 
+  /** @param resource must not be changed afterwards */
   encode(resource: EnvoyResource): EncodedResource {
+    const known = this.#ofMessages.get(resource);
+    if (known !== undefined) return known;
+    const encoded = this.#encode(resource);
+    this.#ofMessages.set(resource, encoded);
+    return encoded;
+  }
+
+  #encode(resource: EnvoyResource): EncodedResource {
     const { typeUrl, value } = encodeMessage(resource);
     const name = resourceName(resource);
     const version = contentVersion(typeUrl, name, value);

@@ -22,8 +22,11 @@ const maxRememberedNames = 64;
 export class NameSet {
   /** Weakly held, by size, newest last. */
   static readonly #known = new Map<number, WeakRef<NameSet>[]>();
+  /** By the list that asked for them: requests with the same bytes are read into the same list. */
+  static readonly #ofLists = new WeakMap<readonly string[], WeakRef<NameSet>>();
 
   readonly #names: ReadonlySet<string>;
+  #bytes: number | undefined;
   readonly #selections = new WeakMap<ResourceMap, Selection>();
   /** The sets that one more request made of this one, by what it asked for. */
   readonly #next = new Map<string, WeakRef<NameSet>>();
@@ -44,8 +47,22 @@ export class NameSet {
     return set;
   }
 
+  static #ofList(names: readonly string[]): NameSet {
+    const known = NameSet.#ofLists.get(names)?.deref();
+    if (known !== undefined) return known;
+    const set = NameSet.of(new Set(names));
+    NameSet.#ofLists.set(names, new WeakRef(set));
+    return set;
+  }
+
   get size(): number {
     return this.#names.size;
+  }
+
+  /** Length of all names, in UTF-8. */
+  get bytes(): number {
+    this.#bytes ??= this.#names.values().reduce((bytes, name) => bytes + Buffer.byteLength(name), 0);
+    return this.#bytes;
   }
 
   equals(names: ReadonlySet<string>): boolean {
@@ -61,7 +78,7 @@ export class NameSet {
   }
 
   with(names: readonly string[]): NameSet {
-    if (this.size === 0) return NameSet.of(new Set(names));
+    if (this.size === 0) return NameSet.#ofList(names);
     if (names.every((name) => this.has(name))) return this;
     return this.#step('+', names, () => new Set([...this.#names, ...names]));
   }

@@ -1,6 +1,12 @@
 // From the mesh to what each connected proxy may see, recomputing and encoding only what a change touches.
 
-import { type MeshState, type NamespacedName, namespacedName, type Workload } from '../model/mesh.ts';
+import {
+  type MeshState,
+  type NamespacedName,
+  namespacedName,
+  type Service,
+  type Workload,
+} from '../model/mesh.ts';
 import { compareText } from '../model/problem.ts';
 import { type EffectivePolicy, effectivePolicy } from '../policy/effective.ts';
 import { ResourceEncoder } from './encode.ts';
@@ -27,11 +33,24 @@ interface TranslatedService {
   readonly resources: readonly EncodedResource[];
 }
 
+/** What services see of a workload behind them. */
+interface Role {
+  readonly workload: Workload;
+  readonly isMeshed: boolean;
+  readonly isQuarantined: boolean;
+}
+
+type Roles = ReadonlyMap<NamespacedName, Role>;
+
 /** The current snapshots of all proxies; `update` replaces the mesh they are made from. */
 export class MeshSnapshots {
   readonly #encoder = new ResourceEncoder();
   readonly #listeners = new Set<() => void>();
   readonly #policies = new Memo<NamespacedName, EffectivePolicy>();
+  readonly #roles = new Memo<NamespacedName, Role>();
+  readonly #allRoles = new Memo<'all', Roles>();
+  /** By service. */
+  readonly #endpointRoles = new Memo<NamespacedName, readonly (Role | undefined)[]>();
   readonly #services = new Memo<NamespacedName, TranslatedService>();
   readonly #egress = new Memo<string, EncodedResource>();
   readonly #workloads = new Memo<NamespacedName, readonly EncodedResource[]>();
@@ -56,8 +75,7 @@ export class MeshSnapshots {
     this.#refresh();
     for (const listener of [...this.#listeners]) listener();
     // Only after every proxy has asked for its own part is it known what nobody needs any more.
-    for (const memo of [this.#policies, this.#services, this.#egress, this.#workloads, this.#own])
-      memo.sweep();
+    for (const memo of [this.#egress, this.#workloads, this.#own]) memo.sweep();
   }
 
   /** What the proxy of one workload may see. A workload that is gone, or not meshed, sees nothing. */
@@ -79,33 +97,40 @@ export class MeshSnapshots {
 
   #isMeshed = (workload: Workload): boolean => takesPart(workload, this.#policy(workload));
 
-  #isQuarantined(workload: Workload): boolean {
-    return this.#policy(workload).conflicts.some(({ dimension }) => dimension === 'quarantine');
+  /** The same map for as long as no workload and no policy changed: a role that stays is the same object. */
+  #currentRoles(): Roles {
+    const { workloads, policies } = this.#state;
+    const all = this.#allRoles.get('all', [workloads, policies], () => {
+      const roles = new Map([...workloads].map(([name, workload]) => [name, this.#role(name, workload)]));
+      // All workloads that are left have been asked for just now.
+      for (const memo of [this.#policies, this.#roles]) memo.sweep();
+      return roles;
+    });
+    this.#allRoles.sweep();
+    return all;
+  }
+
+  #role(name: NamespacedName, workload: Workload): Role {
+    const { conflicts } = this.#policy(workload);
+    const isMeshed = this.#isMeshed(workload);
+    const isQuarantined = conflicts.some(({ dimension }) => dimension === 'quarantine');
+    return this.#roles.get(name, [workload, isMeshed, isQuarantined], () => ({
+      workload,
+      isMeshed,
+      isQuarantined,
+    }));
   }
 
   #refresh(): void {
-    const services = [...this.#state.services.values()].sort((a, b) =>
-      compareText(namespacedName(a), namespacedName(b)),
-    );
-    this.#translated = services.map((service) => {
-      const workloads = service.ports.flatMap((port) =>
-        port.endpoints.map(({ workload }) =>
-          workload === undefined ? undefined : this.#state.workloads.get(workload),
-        ),
-      );
-      const roles = workloads.flatMap((workload) =>
-        workload === undefined ? [] : [this.#isMeshed(workload), this.#isQuarantined(workload)],
-      );
-      const dependencies = [service, quantumServiceFor(this.#state, service), ...workloads, ...roles];
-      return this.#services.get(namespacedName(service), dependencies, () => {
-        const reachable = reachableService(this.#state, service, this.#isMeshed);
-        return {
-          reachable,
-          routing: routingKey(reachable),
-          resources: translateService(reachable, this.#settings).map((resource) => this.#encode(resource)),
-        };
-      });
+    const roles = this.#currentRoles();
+    const services = [...this.#state.services].sort(([a], [b]) => compareText(a, b));
+    this.#translated = services.map(([name, service]) => {
+      // Most changes are of one service: then no other's endpoints are looked at.
+      const behind = this.#endpointRoles.get(name, [service, roles], () => endpointRoles(service, roles));
+      const dependencies = [service, quantumServiceFor(this.#state, service), ...behind];
+      return this.#services.get(name, dependencies, () => this.#translateService(service));
     });
+    for (const memo of [this.#endpointRoles, this.#services]) memo.sweep();
     const routing = this.#translated.flatMap(({ routing: key, reachable }) => [
       key,
       reachable.quantumService,
@@ -114,6 +139,15 @@ export class MeshSnapshots {
     const resources = this.#translated.flatMap((service) => service.resources);
     this.#shared = this.#sharedLayer.get('shared', resources, () => createLayer(resources));
     this.#sharedLayer.sweep();
+  }
+
+  #translateService(service: Service): TranslatedService {
+    const reachable = reachableService(this.#state, service, this.#isMeshed);
+    return {
+      reachable,
+      routing: routingKey(reachable),
+      resources: translateService(reachable, this.#settings).map((resource) => this.#encode(resource)),
+    };
   }
 
   #snapshot(name: NamespacedName): Snapshot {
@@ -140,4 +174,10 @@ export class MeshSnapshots {
   #encode(resource: EnvoyResource): EncodedResource {
     return this.#encoder.encode(resource);
   }
+}
+
+function endpointRoles(service: Service, roles: Roles): readonly (Role | undefined)[] {
+  return service.ports.flatMap(({ endpoints }) =>
+    endpoints.map(({ workload }) => (workload === undefined ? undefined : roles.get(workload))),
+  );
 }

@@ -24,7 +24,6 @@ export class Subscription {
   #started = false;
   #wildcard = false;
   #names = NameSet.empty;
-  #subscribedBytes = 0;
   /** The client was told nothing yet about any of its names, except what it said it has. */
   #fresh = true;
   /** A first wildcard request is answered even when there is nothing: the client waits for it. */
@@ -50,7 +49,7 @@ export class Subscription {
 
   /** Memory that the names cost which the client chose, subscribed to or not, and the versions it says it has. */
   get nameBytes(): number {
-    let bytes = this.#subscribedBytes;
+    let bytes = this.#names.bytes;
     for (const [name, known] of this.#exceptions)
       bytes += Buffer.byteLength(name) + Buffer.byteLength(known ?? '');
     return bytes;
@@ -90,8 +89,8 @@ export class Subscription {
     this.#started = true;
     if (first && request.subscribe.length === 0 && legacyWildcard.has(this.typeUrl)) this.#subscribeAll();
     if (request.subscribe.includes('*')) this.#subscribeAll();
-    this.#subscribe(request.subscribe.filter((name) => name !== '*'));
-    this.#unsubscribe(request.unsubscribe.filter((name) => name !== '*'));
+    this.#subscribe(withoutWildcard(request.subscribe));
+    this.#unsubscribe(withoutWildcard(request.unsubscribe));
     if (request.unsubscribe.includes('*')) this.#unsubscribeAll();
     if (first) this.#resume(request.initialVersions);
   }
@@ -210,14 +209,12 @@ export class Subscription {
 
   /** Also names it has already are sent again: the client may have dropped them and changed its mind. */
   #subscribe(names: readonly string[]): void {
-    this.#subscribedBytes += lengthOf(names, (name) => !this.#names.has(name));
     this.#names = this.#names.with(names);
     if (this.#names.size > maxSubscribedNames) throw tooMany(this.typeUrl);
     if (!this.#fresh) for (const name of names) this.#forget(name);
   }
 
   #unsubscribe(names: readonly string[]): void {
-    this.#subscribedBytes -= lengthOf(names, (name) => this.#names.has(name));
     this.#names = this.#names.without(names);
     for (const name of names) {
       this.#exceptions.delete(name);
@@ -263,11 +260,9 @@ export class Subscription {
 /** Only these two types had an implicit wildcard before "*" was introduced. */
 const legacyWildcard: ReadonlySet<TypeUrl> = new Set([typeUrls.listener, typeUrls.cluster]);
 
-/** Of each of these names that counts, once. */
-function lengthOf(names: readonly string[], counts: (name: string) => boolean): number {
-  let length = 0;
-  for (const name of new Set(names)) if (counts(name)) length += Buffer.byteLength(name);
-  return length;
+/** The same list where it names no wildcard: equal lists are recognised by being the same. */
+function withoutWildcard(names: readonly string[]): readonly string[] {
+  return names.includes('*') ? names.filter((name) => name !== '*') : names;
 }
 
 function tooMany(typeUrl: TypeUrl): GrpcError {

@@ -16,14 +16,12 @@ const decisions = {
   auditByAgent: agentAudit,
 };
 
-type Direction = 'inbound' | 'outbound';
-
 /**
  * `peer` is the SPIFFE ID at the other end, empty when it showed no certificate. Envoy fills it in even when
  * verification failed, but then no request reaches this log. No header or body that a caller chose is logged but the
  * authority, method and path.
  */
-export function accessLog(direction: Direction) {
+function accessLog(direction: 'inbound' | 'outbound') {
   const peer = direction === 'inbound' ? '%DOWNSTREAM_PEER_URI_SAN%' : '%UPSTREAM_PEER_URI_SAN%';
   const self = direction === 'inbound' ? '%DOWNSTREAM_LOCAL_URI_SAN%' : '%UPSTREAM_LOCAL_URI_SAN%';
   const tlsVersion = direction === 'inbound' ? '%DOWNSTREAM_TLS_VERSION%' : '%UPSTREAM_TLS_VERSION%';
@@ -52,3 +50,6 @@ export function accessLog(direction: Direction) {
     },
   });
 }
+
+export const inboundAccessLog = accessLog('inbound');
+export const outboundAccessLog = accessLog('outbound');

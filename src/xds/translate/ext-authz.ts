@@ -47,12 +47,15 @@ const agentService = {
  *   their routes, and connections made before or after the demand all follow every later edit.
  */
 export function extAuthzFilters(checked: boolean): readonly HttpFilter[] {
-  return [
-    filter(enforcing, {}),
-    ...(checked ? [] : [filter(checkingCounterSignature, { includePeerCertificate: true })]),
-    filter(recording, { failureModeAllow: true }),
-  ];
+  return checked ? filtersWhereChecked : filters;
 }
+
+const filters = [
+  filter(enforcing, {}),
+  filter(checkingCounterSignature, { includePeerCertificate: true }),
+  filter(recording, { failureModeAllow: true }),
+];
+const filtersWhereChecked = filters.filter(({ name }) => name !== checkingCounterSignature);
 
 function filter(name: string, specific: { includePeerCertificate?: boolean; failureModeAllow?: boolean }) {
   return create(HttpFilterSchema, {
@@ -94,11 +97,13 @@ export function demandsCounterSignature(policy: EffectivePolicy): boolean {
 }
 
 /** Once per connection, before its first byte is read as HTTP: is the peer's certificate counter-signed? */
-export function counterSignatureFilter() {
-  return configuredExtension('envoy.filters.network.ext_authz', NetworkExtAuthzSchema, {
+export const counterSignatureFilter = configuredExtension(
+  'envoy.filters.network.ext_authz',
+  NetworkExtAuthzSchema,
+  {
     statPrefix: 'counter_signature',
     transportApiVersion: ApiVersion.V3,
     grpcService: agentService,
     includePeerCertificate: true,
-  });
-}
+  },
+);

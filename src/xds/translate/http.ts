@@ -42,6 +42,8 @@ const removeProxyHeaders = extension(
   },
 );
 
+const router = configuredExtension('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: true });
+
 /** Route configuration by name over ADS. */
 export function rds(routeConfigName: string) {
   return {
@@ -64,10 +66,7 @@ type HttpConnectionManagerInit = Extract<
 export function httpConnectionManager(specific: HttpConnectionManagerInit) {
   return configuredExtension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     ...specific,
-    httpFilters: [
-      ...(specific.httpFilters ?? []),
-      configuredExtension('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: true }),
-    ],
+    httpFilters: [...(specific.httpFilters ?? []), router],
     drainTimeout: seconds(connectionDrainSeconds),
     requestHeadersTimeout: seconds(requestHeadersTimeoutSeconds),
     // A stream may be idle for as long as its connection lives: the application's own time-outs decide.

@@ -27,10 +27,10 @@ import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails,
 } from '../../gen/proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import type { Workload, WorkloadPort } from '../../model/mesh.ts';
+import type { AppProtocol, Workload, WorkloadPort } from '../../model/mesh.ts';
 import { inboundPort } from '../../model/proxy-ports.ts';
 import { acceptsAnonymous, type EffectivePolicy } from '../../policy/effective.ts';
-import { accessLog, auditPrefix, rbacFilter } from './access-log.ts';
+import { auditPrefix, inboundAccessLog, rbacFilter } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { any, configuredExtension } from './any.ts';
 import { denialReply } from './denial.ts';
@@ -43,6 +43,7 @@ import {
 } from './ext-authz.ts';
 import { connectionAge, httpConnectionManager, rds } from './http.ts';
 import { inboundCluster, inboundListener, inboundRouteConfig, meshServerName } from './names.ts';
+import { once } from './once.ts';
 import { applicationProtocol } from './protocol.ts';
 import { denyAll, enforcedMatcher, shadowMatcher } from './rbac.ts';
 import type { MeshSettings } from './settings.ts';
@@ -53,6 +54,15 @@ const clientHelloTimeoutSeconds = 10;
 /** A TLS handshake that takes longer is dropped. */
 const handshakeTimeoutSeconds = 10;
 const applicationConnectTimeoutSeconds = 5;
+
+const tlsInspector = configuredExtension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {});
+
+/** Every virtual host brings its own rules; one that does not is closed. */
+const closedWithoutRules = configuredExtension(rbacFilter, RBACSchema, {
+  matcher: denyAll('deny:no-policy'),
+  // Envoy counts by the filter's prefix, not by the route's: `rbac.audit.shadow_denied`.
+  shadowRulesStatPrefix: 'audit',
+});
 
 export interface InboundResources {
   readonly listener: Listener;
@@ -69,63 +79,68 @@ export function translateInbound(
   const { addresses, ports } = workload;
   const [host] = addresses;
   if (host === undefined || ports.length === 0) return undefined;
+  const checked = demandsCounterSignature(policy);
+  const requireClientCertificate = !acceptsAnonymous(policy);
+  const chains = ports.map(({ port, protocol }) =>
+    filterChain({ port, protocol, checked, requireClientCertificate, settings }),
+  );
   return {
-    listener: listener(host, ports, policy, settings),
+    listener: listener(host, chains),
     routeConfigs: ports.map((port) => routeConfig(port, policy, settings)),
     clusters: ports.map((port) => applicationCluster(host, port)),
   };
 }
 
-function listener(
-  host: string,
-  ports: readonly WorkloadPort[],
-  policy: EffectivePolicy,
-  settings: MeshSettings,
-): Listener {
+function listener(host: string, filterChains: FilterChain[]): Listener {
   return create(ListenerSchema, {
     name: inboundListener,
     statPrefix: inboundListener,
     address: socketAddress(host, inboundPort),
-    listenerFilters: [configuredExtension('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {})],
+    listenerFilters: [tlsInspector],
     listenerFiltersTimeout: seconds(clientHelloTimeoutSeconds),
-    filterChains: ports.map((port) => filterChain(port, policy, settings)),
+    filterChains,
   });
 }
 
-function filterChain(port: WorkloadPort, policy: EffectivePolicy, settings: MeshSettings): FilterChain {
-  const checked = demandsCounterSignature(policy);
-  return create(FilterChainSchema, {
-    name: `${inboundListener}|${port.port}`,
-    filterChainMatch: { serverNames: [meshServerName(port.port)] },
-    transportSocket: downstreamTls(!acceptsAnonymous(policy)),
-    transportSocketConnectTimeout: seconds(handshakeTimeoutSeconds),
-    filters: [
-      ...(checked ? [counterSignatureFilter()] : []),
-      httpConnectionManager({
-        statPrefix: inboundCluster(port.port),
-        codecType: HttpConnectionManager_CodecType.HTTP2,
-        commonHttpProtocolOptions: connectionAge(settings),
-        routeSpecifier: rds(inboundRouteConfig(port.port)),
-        httpFilters: [
-          // Every virtual host brings its own rules; one that does not is closed.
-          configuredExtension(rbacFilter, RBACSchema, {
-            matcher: denyAll('deny:no-policy'),
-            // Envoy counts by the filter's prefix, not by the route's: `rbac.audit.shadow_denied`.
-            shadowRulesStatPrefix: 'audit',
-          }),
-          // After it: what Envoy alone denies is no call.
-          ...extAuthzFilters(checked),
-        ],
-        accessLog: [accessLog('inbound')],
-        // Who calls is the proxy's word: what the caller put into x-forwarded-client-cert is replaced.
-        forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
-        setCurrentClientCertDetails: { uri: true },
-        upgradeConfigs: port.protocol === 'tcp' ? [{ upgradeType: 'CONNECT' }] : [],
-        localReplyConfig: denialReply(settings),
-      }),
-    ],
-  });
+/** All that a filter chain depends on. */
+interface ChainKey {
+  readonly port: number;
+  readonly protocol: AppProtocol;
+  /** Whether the counter-signature is checked when a connection is made. */
+  readonly checked: boolean;
+  readonly requireClientCertificate: boolean;
+  readonly settings: MeshSettings;
 }
+
+const filterChain = once(
+  ({ port, protocol, checked, requireClientCertificate, settings }: ChainKey): FilterChain =>
+    create(FilterChainSchema, {
+      name: `${inboundListener}|${port}`,
+      filterChainMatch: { serverNames: [meshServerName(port)] },
+      transportSocket: downstreamTls(requireClientCertificate),
+      transportSocketConnectTimeout: seconds(handshakeTimeoutSeconds),
+      filters: [
+        ...(checked ? [counterSignatureFilter] : []),
+        httpConnectionManager({
+          statPrefix: inboundCluster(port),
+          codecType: HttpConnectionManager_CodecType.HTTP2,
+          commonHttpProtocolOptions: connectionAge(settings),
+          routeSpecifier: rds(inboundRouteConfig(port)),
+          httpFilters: [
+            closedWithoutRules,
+            // After it: what Envoy alone denies is no call.
+            ...extAuthzFilters(checked),
+          ],
+          accessLog: [inboundAccessLog],
+          // Who calls is the proxy's word: what the caller put into x-forwarded-client-cert is replaced.
+          forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+          setCurrentClientCertDetails: { uri: true },
+          upgradeConfigs: protocol === 'tcp' ? [{ upgradeType: 'CONNECT' }] : [],
+          localReplyConfig: denialReply(settings),
+        }),
+      ],
+    }),
+);
 
 function routeConfig(
   port: WorkloadPort,

@@ -21,7 +21,7 @@ import type { Service, Workload } from '../../model/mesh.ts';
 import { outboundPort } from '../../model/proxy-ports.ts';
 import { denialReason } from '../../policy/denial-reason.ts';
 import type { EffectivePolicy } from '../../policy/effective.ts';
-import { accessLog } from './access-log.ts';
+import { outboundAccessLog } from './access-log.ts';
 import { socketAddress } from './address.ts';
 import { httpConnectionManager, rds } from './http.ts';
 import {
@@ -32,6 +32,7 @@ import {
   serviceHost,
   serviceHostnames,
 } from './names.ts';
+import { once } from './once.ts';
 import { conflictAction } from './rbac.ts';
 import type { ReachablePort, ReachableService } from './reachability.ts';
 import { type TrafficSettings, trafficSettings } from './traffic.ts';
@@ -45,29 +46,33 @@ const forbidden = 403;
 const badGateway = 502;
 const unavailable = 503;
 
-export function translateOutboundListener(workload: Workload): Listener | undefined {
-  const [host] = workload.addresses;
-  if (host === undefined) return undefined;
-  return create(ListenerSchema, {
-    name: outboundListener,
-    statPrefix: outboundListener,
-    address: socketAddress(applicationSide(host), outboundPort),
-    filterChains: [
-      {
-        filters: [
-          httpConnectionManager({
-            statPrefix: outboundListener,
-            codecType: HttpConnectionManager_CodecType.AUTO,
-            routeSpecifier: rds(outboundRouteConfig(workload.namespace)),
-            accessLog: [accessLog('outbound')],
-            forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
-            upgradeConfigs: [{ upgradeType: 'CONNECT' }],
-          }),
-        ],
-      },
-    ],
-  });
+export function translateOutboundListener({ addresses, namespace }: Workload): Listener | undefined {
+  const [host] = addresses;
+  return host === undefined ? undefined : listener({ host: applicationSide(host), namespace });
 }
+
+const listener = once(
+  ({ host, namespace }: { readonly host: string; readonly namespace: string }): Listener =>
+    create(ListenerSchema, {
+      name: outboundListener,
+      statPrefix: outboundListener,
+      address: socketAddress(host, outboundPort),
+      filterChains: [
+        {
+          filters: [
+            httpConnectionManager({
+              statPrefix: outboundListener,
+              codecType: HttpConnectionManager_CodecType.AUTO,
+              routeSpecifier: rds(outboundRouteConfig(namespace)),
+              accessLog: [outboundAccessLog],
+              forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
+              upgradeConfigs: [{ upgradeType: 'CONNECT' }],
+            }),
+          ],
+        },
+      ],
+    }),
+);
 
 /**
  * Where the application reaches its proxy: on the loopback interface, because whoever reaches this listener speaks with the

@@ -15,9 +15,9 @@ export function applicationProtocol(protocol: AppProtocol): Record<string, Any> 
     case 'tcp':
       return {};
     case 'http':
-      return options({ case: 'httpProtocolOptions', value: {} });
+      return http1;
     case 'http2':
-      return options({ case: 'http2ProtocolOptions', value: http2Options });
+      return http2;
   }
 }
 
@@ -41,3 +41,6 @@ function options(
     }),
   };
 }
+
+const http1 = options({ case: 'httpProtocolOptions', value: {} });
+const http2 = options({ case: 'http2ProtocolOptions', value: http2Options });

@@ -82,6 +82,13 @@ function commonContext(pinnedIds: readonly string[], bundle: string): CommonTls 
  * the trust bundle, because Envoy's SPIFFE validator refuses a client without a certificate whatever this field says.
  */
 export function downstreamTls(requireClientCertificate: boolean) {
+  return requireClientCertificate ? withClientCertificate : withOrWithoutClientCertificate;
+}
+
+const withClientCertificate = downstreamContext(true);
+const withOrWithoutClientCertificate = downstreamContext(false);
+
+function downstreamContext(requireClientCertificate: boolean) {
   return configuredExtension(transportSocketName, DownstreamTlsContextSchema, {
     commonTlsContext: commonContext(
       [],

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import { createServer } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ControlPlaneError, type ControlPlaneErrorCode } from '../../../src/control-plane/errors.ts';
 import { type ListenAddress, listen } from '../../../src/control-plane/listen.ts';
+import { defaultGrpcLimits } from '../../../src/grpc/limits.ts';
 import { loopbackAddress } from '../../support/ports.ts';
 
 function server(): Http2SecureServer {
@@ -26,6 +27,15 @@ test('tells where it listens, also when the port was left to the system', async 
   const { port, ...rest } = await listen(server(), { host, port: 0 });
   expect(rest).toEqual({ host });
   expect(port).toBeGreaterThan(0);
+});
+
+test('as many connections may wait as there may be: after a restart all agents come at once', async () => {
+  const waiting = server();
+  const asked = vi.spyOn(waiting, 'listen');
+  await listen(waiting, { host: loopbackAddress(), port: 0 });
+  const { maxSessions } = defaultGrpcLimits;
+  expect(asked).toHaveBeenCalledWith(expect.objectContaining({ backlog: maxSessions }));
+  expect(maxSessions).toBeGreaterThan(2_000);
 });
 
 describe('what is wrong with an address is said with what to do:', () => {

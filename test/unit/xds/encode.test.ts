@@ -71,6 +71,14 @@ describe('encoded resources', () => {
     );
   });
 
+  test('a message that is encoded again is not looked at again', () => {
+    const encoder = new ResourceEncoder();
+    const message = create(ClusterSchema, { name: 'c', altStatName: 'x' });
+    const encoded = encoder.encode(message);
+    Object.defineProperty(message, 'altStatName', { get: () => expect.fail('it was read') });
+    expect(encoder.encode(message)).toBe(encoded);
+  });
+
   test('another content, another name and another type are another version', () => {
     const versions = [cluster('c', 'x'), cluster('c', 'y'), cluster('d', 'x'), listener('c', 'x')].map(
       ({ version }) => version,

@@ -21,6 +21,21 @@ describe('NameSet', () => {
     expect([...one.without(['a'])]).toEqual(['b']);
   });
 
+  test('a list that asked before is known', () => {
+    const list = ['a', 'b', 'a'];
+    const set = NameSet.empty.with(list);
+    expect(NameSet.empty.with(list)).toBe(set);
+    expect([...set]).toEqual(['a', 'b']);
+  });
+
+  test('knows its length in UTF-8, each name counted once', () => {
+    expect(NameSet.empty.bytes).toBe(0);
+    const set = names('a', 'bc', 'a', 'é', '€');
+    expect(set.bytes).toBe(8);
+    expect(set.with(['bc', 'defg']).bytes).toBe(12);
+    expect(set.without(['€', 'missing']).bytes).toBe(5);
+  });
+
   test('asking for names and leaving the same names are two things', () => {
     const set = names('a', 'z');
     expect([...set.with(['a', 'b'])].sort()).toEqual(['a', 'b', 'z']);

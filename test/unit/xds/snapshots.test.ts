@@ -80,6 +80,27 @@ describe('what every proxy shares', () => {
     expect(of('shop/server').own).toBe(before.server.own);
   });
 
+  test('is made by looking only at the endpoints of the service that changed', () => {
+    const server = base.services.get('shop/server') as Service;
+    let looked = 0;
+    const ports = server.ports.map((port) => ({
+      ...port,
+      get endpoints() {
+        looked += 1;
+        return port.endpoints;
+      },
+    }));
+    const services = new Map(base.services).set('shop/other', { ...server, name: 'other', ports });
+    const state = { ...base, services };
+    const { mesh, of } = snapshots(state);
+    const before = { looked, shared: of('shop/client').shared };
+    expect(before.looked).toBeGreaterThan(0);
+    // What stands still is kept over any number of changes.
+    for (let change = 0; change < 3; change++) mesh.update(withService(state, (service) => ({ ...service })));
+    expect(looked).toBe(before.looked);
+    expect(of('shop/client').shared).toBe(before.shared);
+  });
+
   test('comes back to the same encoded resources when a change is undone', () => {
     const { mesh, of } = snapshots(base);
     const before = contents(of('shop/client').shared);
