@@ -24,8 +24,17 @@ beforeAll(async () => {
 const checks = () => server.stat('cluster.trellis-authz.upstream_rq_total');
 const networkChecks = () => server.stat('ext_authz.counter_signature.total');
 
-const demand = (quantumAuthentication: 'enabled' | 'hybrid') =>
-  mesh.apply('authentication.yaml', policy('peers', { quantumAuthentication }, { app: 'server' }));
+/** Resolves when connections that are made from now on are met by the listener that follows from it. */
+async function demand(quantumAuthentication: 'enabled' | 'hybrid'): Promise<void> {
+  await mesh.apply('authentication.yaml', policy('peers', { quantumAuthentication }, { app: 'server' }));
+  const isChecked = quantumAuthentication === 'hybrid';
+  const identity = await mesh.identity('client');
+  await until('the listener', async () => {
+    const before = await networkChecks();
+    await attempt(mesh.target('server', 8080, identity));
+    return (await networkChecks()) > before === isChecked;
+  });
+}
 
 /** A peer with a genuine chain of ML-DSA signatures, and this wrong with the counter-signature. */
 async function thief(flaw: (typeof counterFlaws)[number]) {
@@ -42,8 +51,10 @@ describe('where it is demanded', () => {
   beforeAll(() => demand('hybrid'));
 
   test('a peer that has it is served, and checked once per connection', async () => {
-    const connection = await mesh.meshClient('server', 8080, await mesh.identity('client'));
+    const identity = await mesh.identity('client');
+    // With its first bytes the connection is asked about, before there is a request.
     const before = await checks();
+    const connection = await mesh.meshClient('server', 8080, identity);
     for (let i = 0; i < 3; i++) expect(await status(connection)).toBe(200);
     expect((await checks()) - before).toBe(1);
     expect((await client.call('server')).status).toBe(200);
