@@ -12,8 +12,7 @@ import {
 import type { Method } from '../grpc/call.ts';
 import { grpcContentType, isGrpcContentType } from '../grpc/request-check.ts';
 import { encodeStatusMessage, status } from '../grpc/status.ts';
-
-const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+import { adsPath } from '../xds/agreed-names.ts';
 
 const defaultLingerMs = 5000;
 
@@ -27,7 +26,7 @@ export interface RelayOptions {
 }
 
 export function relayMethod(options: RelayOptions): [string, Method] {
-  return [path, { kind: 'raw', handle: (stream) => relay(stream, options) }];
+  return [adsPath, { kind: 'raw', handle: (stream) => relay(stream, options) }];
 }
 
 /** As it came: the message is percent-encoded already. */
@@ -83,7 +82,7 @@ function openUpstream({ upstream, headers }: RelayOptions): ClientHttp2Stream | 
     return session.request({
       ...headers(),
       ':method': 'POST',
-      ':path': path,
+      ':path': adsPath,
       'content-type': grpcContentType,
       te: 'trailers',
     });

@@ -27,6 +27,13 @@ export function address(text: string): Address {
   return { host, port };
 }
 
+export function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value < 1 || value > maxPort)
+    throw new InvalidArgumentError(`give a number from 1 to ${maxPort}.`);
+  return value;
+}
+
 /** Milliseconds of `30s`, `10m`, `1h30m`. */
 export function duration(text: string): number {
   const value = parseDuration(text);

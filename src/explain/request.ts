@@ -1,7 +1,7 @@
 // The request that is asked about, as the called pod's proxy sees it.
 
 import type { RequestAttributes } from '../policy/authorize/request.ts';
-import { tcpMethod } from '../policy/authorize/request.ts';
+import { areTwins, tcpMethod } from '../policy/authorize/request.ts';
 import { isProxyHeader } from '../xds/translate/proxy-headers.ts';
 
 export interface Header {
@@ -43,11 +43,9 @@ export function attributesOf(asked: AskedRequest, context: CallContext): Request
     path: isTcp ? '' : (asked.path ?? defaultPath),
     host: asked.headers.find(({ name }) => name === 'host')?.value ?? context.host,
     header: (name) => headers.filter((header) => header.name === name).map(({ value }) => value),
-    hasTwin: (name) => headers.some((header) => header.name !== name && dashed(header.name) === dashed(name)),
+    hasTwin: (name) => headers.some((header) => areTwins(header.name, name)),
   };
 }
-
-const dashed = (name: string): string => name.replaceAll('_', '-');
 
 const defaultMethod = 'GET';
 export const defaultPath = '/';

@@ -3,14 +3,7 @@
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { echoApp } from '../support/apps.ts';
-import {
-  allow,
-  endpointsManifest,
-  type Manifest,
-  policy,
-  rootNamespace,
-  workloadManifests,
-} from '../support/manifests.ts';
+import { allow, type Manifest, policy, rootNamespace, withEndpoints } from '../support/manifests.ts';
 import { Mesh, type MeshWorkload } from '../support/mesh.ts';
 
 const http = { port: 80, targetPort: 8080, appProtocol: 'http', app: echoApp } as const;
@@ -158,17 +151,12 @@ describe('a workload whose policies cannot be kept neither takes calls nor makes
 });
 
 describe('a server is believed only as who it should be', () => {
-  const moved = (...to: readonly MeshWorkload[]): Manifest[] => [
-    ...workloadManifests({ name: 'server', address: server.address, ports: [http] }).filter(
-      ({ kind }) => kind !== 'EndpointSlice',
-    ),
-    // The pods of `server`, at the addresses of others.
-    endpointsManifest(
-      'server',
-      [http],
+  const moved = (...to: readonly MeshWorkload[]): Manifest[] =>
+    withEndpoints(
+      { name: 'server', address: server.address, ports: [http] },
+      // The pods of `server`, at the addresses of others.
       to.map(({ address }) => ({ name: 'server', address })),
-    ),
-  ];
+    );
 
   test('another member of the mesh that answers at its address is refused before it gets a request', async () => {
     const impostor = mesh.workload('impostor');

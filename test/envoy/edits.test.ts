@@ -5,11 +5,11 @@ import { echoApp } from '../support/apps.ts';
 import { type Http2Client, response } from '../support/http-client.ts';
 import {
   allow,
-  endpointsManifest,
   type Manifest,
   policy,
   rootNamespace,
   spiffeId,
+  withEndpoints,
   workloadManifests,
 } from '../support/manifests.ts';
 import { Mesh, type MeshWorkload } from '../support/mesh.ts';
@@ -149,16 +149,11 @@ describe('quarantine', () => {
 });
 
 describe('endpoints', () => {
-  const at = (...names: readonly string[]): Manifest[] => [
-    ...workloadManifests({ name: 'server', address: server.address, ports: [http] }).filter(
-      ({ kind }) => kind !== 'EndpointSlice',
-    ),
-    endpointsManifest(
-      'server',
-      [http],
+  const at = (...names: readonly string[]): Manifest[] =>
+    withEndpoints(
+      { name: 'server', address: server.address, ports: [http] },
       names.map((name) => ({ name, address: mesh.workload(name).address })),
-    ),
-  ];
+    );
   const who = async (connection: Http2Client) => {
     const { status, body } = await connection.request('server');
     return status === 200 ? (JSON.parse(body) as { app: string }).app : status;

@@ -105,6 +105,17 @@ export function endpointsManifest(
   };
 }
 
+/** The workload of a Service as it is, and other endpoints for that Service. */
+export function withEndpoints(
+  workload: WorkloadManifest & { readonly ports: readonly PortManifest[] },
+  endpoints: Parameters<typeof endpointsManifest>[2],
+): Manifest[] {
+  return [
+    ...workloadManifests(workload).filter(({ kind }) => kind !== 'EndpointSlice'),
+    endpointsManifest(workload.name, workload.ports, endpoints),
+  ];
+}
+
 /** A Service that nobody answers for. */
 export function emptyService(name: string): Manifest {
   return {

@@ -1,6 +1,6 @@
 // A member of the mesh that is not Envoy: a TLS client with a genuine identity, or with one that is not quite right.
 
-import { connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { connectControlPlane } from '../../src/agent/connect.ts';
 import { type HeldSvid, join, mintWorkloadSvid } from '../../src/agent/identity-client.ts';
@@ -13,17 +13,29 @@ import { namespace, trustDomain } from './manifests.ts';
 /** Where every proxy of the mesh takes connections of other proxies. */
 export const inboundPort = 15008;
 
+/** A connection to the control plane as an agent makes it; without credentials, as one that has not joined yet. */
+export async function connectAgent(
+  controlPlane: TestControlPlane,
+  credentials?: TlsCredentials,
+): Promise<ClientHttp2Session> {
+  return await connectControlPlane({
+    address: controlPlane.address,
+    trustDomain,
+    anchors: await controlPlane.anchors(),
+    credentials,
+    now: controlPlane.now,
+  });
+}
+
 /** The agent and the workload of a pod, each with its own key, obtained as an agent obtains them. */
 export async function obtainIdentity(
   controlPlane: TestControlPlane,
   workload: string,
 ): Promise<{ readonly agent: HeldSvid; readonly svid: HeldSvid }> {
-  const anchors = await controlPlane.anchors();
-  const common = { address: controlPlane.address, trustDomain, anchors, now: controlPlane.now };
-  const unknown = await connectControlPlane({ ...common, credentials: undefined });
+  const unknown = await connectAgent(controlPlane);
   try {
     const { svid: agent } = await join(unknown, await controlPlane.token(workload), trustDomain);
-    const known = await connectControlPlane({ ...common, credentials: agent });
+    const known = await connectAgent(controlPlane, agent);
     try {
       return { agent, svid: await mintWorkloadSvid(known, { namespace, name: workload }, trustDomain) };
     } finally {

@@ -7,7 +7,7 @@ import { CliError } from '../errors.ts';
 import type { CalledName } from '../explain/find.ts';
 import { parseHeader, parseMethod, parsePath } from '../explain/parse-request.ts';
 import { renderExplanation } from '../explain/render.ts';
-import { trustDomain, workload } from '../options.ts';
+import { port, trustDomain, workload } from '../options.ts';
 import { print } from '../output.ts';
 import { readSecret } from '../secret-input.ts';
 
@@ -115,13 +115,4 @@ function called(text: string): CalledName {
   } catch {
     throw new InvalidArgumentError('give NAMESPACE/SERVICE or NAMESPACE/POD, as in trading/gateway.');
   }
-}
-
-const maxPort = 65_535;
-
-function port(text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,5}$/.test(text) || value < 1 || value > maxPort)
-    throw new InvalidArgumentError(`give a number from 1 to ${maxPort}.`);
-  return value;
 }

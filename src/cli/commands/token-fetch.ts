@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GrpcError, status } from '../../grpc/status.ts';
+import { isSystemError } from '../../identity/private-files.ts';
 import type { TokenType } from '../../identity/tokens/types.ts';
 import { CliError, type CliErrorCode } from '../errors.ts';
 import { print } from '../output.ts';
@@ -74,8 +75,4 @@ function explained(error: unknown, path: string): unknown {
     });
   }
   return error;
-}
-
-function isSystemError(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
 }

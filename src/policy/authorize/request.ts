@@ -18,6 +18,11 @@ export interface RequestAttributes {
   hasTwin(name: string): boolean;
 }
 
+/** Two header names that differ in `_` and `-` alone; see RequestAttributes.hasTwin. */
+export function areTwins(name: string, other: string): boolean {
+  return name !== other && name.replaceAll('_', '-') === other.replaceAll('_', '-');
+}
+
 /** The mesh carries TCP in CONNECT; an HTTP request with that method ends in the proxy. */
 export const tcpMethod = 'CONNECT';
 

@@ -37,7 +37,7 @@ import {
   strangerRoot,
 } from '../../support/impostors.ts';
 import { namespace, spiffeId, trustDomain, workloadManifests } from '../../support/manifests.ts';
-import { obtainIdentity } from '../../support/mesh-client.ts';
+import { connectAgent, obtainIdentity } from '../../support/mesh-client.ts';
 import { until } from '../../support/until.ts';
 import { subjectAltName, uriName } from '../crypto/support/forge.ts';
 
@@ -56,13 +56,7 @@ beforeAll(async () => {
 });
 
 async function connect(credentials?: TlsCredentials): Promise<ClientHttp2Session> {
-  const session = await connectControlPlane({
-    address: controlPlane.address,
-    trustDomain,
-    anchors: await controlPlane.anchors(),
-    credentials,
-    now: () => new Date(),
-  });
+  const session = await connectAgent(controlPlane, credentials);
   onTestFinished(() => session.destroy());
   return session;
 }

@@ -5,7 +5,6 @@ import type { ClientHttp2Session } from 'node:http2';
 import { join as joinPath } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { connectControlPlane } from '../../../src/agent/connect.ts';
 import { mintWorkloadToken } from '../../../src/agent/identity-client.ts';
 import {
   MintWorkloadTokenRequestSchema,
@@ -20,7 +19,7 @@ import { verifyToken } from '../../../src/identity/tokens/verify.ts';
 import { TestControlPlane } from '../../support/control-plane.ts';
 import { counterFlaws, signedByThief } from '../../support/impostors.ts';
 import { namespace, spiffeId, trustDomain, workloadManifests } from '../../support/manifests.ts';
-import { obtainIdentity } from '../../support/mesh-client.ts';
+import { connectAgent, obtainIdentity } from '../../support/mesh-client.ts';
 import { until } from '../../support/until.ts';
 
 const path = '/trellis.identity.v1.Identity/MintWorkloadToken';
@@ -39,13 +38,7 @@ beforeAll(async () => {
 });
 
 async function connect(credentials?: TlsCredentials): Promise<ClientHttp2Session> {
-  const session = await connectControlPlane({
-    address: controlPlane.address,
-    trustDomain,
-    anchors: await controlPlane.anchors(),
-    credentials,
-    now: () => new Date(),
-  });
+  const session = await connectAgent(controlPlane, credentials);
   onTestFinished(() => session.destroy());
   return session;
 }
