@@ -13,8 +13,8 @@ import {
 } from '../gen/proto/trellis/authz/v1/authorization_pb.ts';
 import { maxAudienceChars, tokenTypes } from '../identity/tokens/types.ts';
 import type { NamespacedName } from '../model/mesh.ts';
-import { maxConditionLength } from '../policy/authorize/condition/limits.ts';
 import type { AuthorizationPolicy } from '../policy/authorize/policy.ts';
+import { maxConditionLength } from '../policy/condition/limits.ts';
 import type { AuthorizationRequirement, AuthorizationRule } from '../policy/effective.ts';
 import { AuthzError } from './errors.ts';
 

@@ -2,7 +2,8 @@
 // server, evaluates these. A rule is found by its very text, so one that was changed or added in the schema without its
 // twin fails at startup instead of being skipped.
 
-import { ownField } from './manifest.ts';
+import { ownField, valueAt } from './manifest.ts';
+import type { FieldPath } from './problem.ts';
 
 /** Whether the object that carries the rule obeys it. The object may be of any shape: other keywords report that. */
 export type RuleTwin = (self: unknown) => boolean;
@@ -10,6 +11,26 @@ export type RuleTwin = (self: unknown) => boolean;
 const has = (self: unknown, key: string) => ownField(self, key) !== undefined;
 const verifies = (self: unknown) =>
   [undefined, 'verify'].includes(ownField(self, 'action') as string | undefined);
+
+/** Whether no two keysets of an authority have a key with the same text at `path`. */
+const distinctAcrossKeysets = (path: FieldPath): RuleTwin => {
+  return (self) => {
+    const keysets = ownField(self, 'keysets');
+    if (!Array.isArray(keysets)) return true;
+    const owners = new Map<unknown, number>();
+    return keysets.every((keyset, index) => {
+      const keys = ownField(keyset, 'keys');
+      return !Array.isArray(keys) || keys.every((key) => isOwnedBy(owners, valueAt(key, path), index));
+    });
+  };
+};
+
+function isOwnedBy(owners: Map<unknown, number>, value: unknown, keyset: number): boolean {
+  if (value === undefined) return true;
+  const owner = owners.get(value) ?? keyset;
+  owners.set(value, owner);
+  return owner === keyset;
+}
 
 export const ruleTwins: ReadonlyMap<string, RuleTwin> = new Map<string, RuleTwin>([
   ['!has(self.selector) || !has(self.images)', (self) => !has(self, 'selector') || !has(self, 'images')],
@@ -41,5 +62,26 @@ export const ruleTwins: ReadonlyMap<string, RuleTwin> = new Map<string, RuleTwin
   [
     '(has(self.publicKey) ? 1 : 0) + (has(self.kms) ? 1 : 0) + (has(self.configMapRef) ? 1 : 0) == 1',
     (self) => ['publicKey', 'kms', 'configMapRef'].filter((key) => has(self, key)).length === 1,
+  ],
+  [
+    "!has(self.keysets) || self.keysets.all(a, a.keys.all(k, !has(k.publicKey) || self.keysets.exists_one(b, k.publicKey in b.keys.map(o, has(o.publicKey) ? o.publicKey : ''))))",
+    distinctAcrossKeysets(['publicKey']),
+  ],
+  [
+    "!has(self.keysets) || self.keysets.all(a, a.keys.all(k, !has(k.kms) || self.keysets.exists_one(b, k.kms in b.keys.map(o, has(o.kms) ? o.kms : ''))))",
+    distinctAcrossKeysets(['kms']),
+  ],
+  [
+    "!has(self.keysets) || self.keysets.all(a, a.keys.all(k, !has(k.configMapRef) || self.keysets.exists_one(b, k.configMapRef.spkiSha256 in b.keys.map(o, has(o.configMapRef) ? o.configMapRef.spkiSha256 : ''))))",
+    distinctAcrossKeysets(['configMapRef', 'spkiSha256']),
+  ],
+  ['has(self.issuer) != has(self.issuerRegExp)', (self) => has(self, 'issuer') !== has(self, 'issuerRegExp')],
+  [
+    'has(self.subject) != has(self.subjectRegExp)',
+    (self) => has(self, 'subject') !== has(self, 'subjectRegExp'),
+  ],
+  [
+    "self.predicateType != 'https://sigstore.dev/cosign/sign/v1'",
+    (self) => ownField(self, 'predicateType') !== 'https://sigstore.dev/cosign/sign/v1',
   ],
 ]);

@@ -1,11 +1,13 @@
-// The parser of manifests that also reads the conditions in policies: whoever takes a policy that cannot be decided by
-// would find out at the first request.
+// The parser of manifests that also reads what the schema cannot: conditions, patterns and globs in policies. Whoever takes a
+// policy that cannot be decided by would find out at the first request, or the first image.
 
 import { createCustomResourceValidator } from '../model/crd-validator.ts';
 import type { Issue } from '../model/manifest.ts';
 import type { Policy } from '../model/mesh.ts';
 import { createManifestParser, type ManifestParser } from '../model/parse.ts';
+import { type FieldPath, formatPath } from '../model/problem.ts';
 import { checkCondition } from './authorize/compile.ts';
+import { imageRuleProblems } from './images/image-rule-problems.ts';
 
 /**
  * @param definitions the parsed custom resource definitions; see sources/crds.ts
@@ -15,12 +17,17 @@ export function createMeshManifestParser(definitions: readonly unknown[]): Manif
   return createManifestParser(createCustomResourceValidator(definitions), policyIssues);
 }
 
-function policyIssues({ authorization = [] }: Policy['spec']): readonly Issue[] {
-  return authorization.flatMap(({ condition, token }, index) => {
+function policyIssues({ authorization = [], images = [] }: Policy['spec']): readonly Issue[] {
+  const ofAuthorization = authorization.flatMap(({ condition, token }, index) => {
     const problem = condition === undefined ? undefined : checkCondition(condition, token !== undefined);
-    if (problem === undefined) return [];
-    const path = ['spec', 'authorization', index, 'condition'];
-    const message = `spec.authorization[${index}].condition: ${problem}`;
-    return [{ severity: 'error', code: 'InvalidField', path, message } satisfies Issue];
+    return problem === undefined ? [] : [issue(['spec', 'authorization', index, 'condition'], problem)];
   });
+  const ofImages = images.flatMap((rule, index) =>
+    imageRuleProblems(rule).map(({ path, problem }) => issue(['spec', 'images', index, ...path], problem)),
+  );
+  return [...ofAuthorization, ...ofImages];
+}
+
+function issue(path: FieldPath, problem: string): Issue {
+  return { severity: 'error', code: 'InvalidField', path, message: `${formatPath(path)}: ${problem}` };
 }

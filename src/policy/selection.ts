@@ -1,4 +1,4 @@
-// Which policies select a workload.
+// Which policies select a workload, and which hold for a namespace.
 
 import type { MeshState, Policy, Workload } from '../model/mesh.ts';
 import { selectorMatches } from '../model/selector.ts';
@@ -8,9 +8,20 @@ import { selectorMatches } from '../model/selector.ts';
  * match its labels. In no order: merging brings its own.
  */
 export function policiesFor(state: MeshState, workload: Workload): readonly Policy[] {
-  return [...state.policies.values()].filter(
-    (policy) =>
-      (policy.namespace === state.rootNamespace || policy.namespace === workload.namespace) &&
-      selectorMatches(policy.spec.selector, workload.labels),
+  return policiesForNamespace(state, workload.namespace).filter((policy) =>
+    selectorMatches(policy.spec.selector, workload.labels),
+  );
+}
+
+/**
+ * The policies that decide about the images of a namespace: all of the root namespace and of its own. A policy with `images` has no
+ * selector; one with a selector can still revoke, and that is no affair of labels, which whoever makes a pod chooses.
+ */
+export function policiesForNamespace(
+  { policies, rootNamespace }: Pick<MeshState, 'policies' | 'rootNamespace'>,
+  namespace: string,
+): readonly Policy[] {
+  return [...policies.values()].filter(
+    (policy) => policy.namespace === rootNamespace || policy.namespace === namespace,
   );
 }

@@ -2,8 +2,8 @@
 
 import { isConditional } from '../agent-decides.ts';
 import type { AuthorizationRequirement, AuthorizationRule } from '../effective.ts';
+import { PolicyError } from '../errors.ts';
 import { type Condition, ConditionCompiler } from './condition/condition.ts';
-import { PolicyError } from './errors.ts';
 import { compilePathGlobs, type PathMatcher } from './path-matcher.ts';
 import type { AuthorizationPolicy } from './policy.ts';
 import { compilePrincipals, type PrincipalMatcher } from './principals.ts';

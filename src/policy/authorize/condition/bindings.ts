@@ -1,12 +1,12 @@
 // From a request to the values that one condition reads; nothing else of the request is looked at.
 
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { most } from '../../condition/amount.ts';
+import { type Bindings, emptyBindings } from '../../condition/engine.ts';
 import type { Cause } from '../decision.ts';
 import type { DecidedRequest } from '../request.ts';
 import type { VerifiedToken } from '../token.ts';
-
 import { celClaims } from './claims.ts';
-import type { Bindings } from './condition.ts';
 import { maxHeaderChars } from './limits.ts';
 import type { ConditionReads } from './reads.ts';
 import { type Variable, variables } from './variables.ts';
@@ -22,17 +22,14 @@ export interface ConditionInput {
 
 type Value = Bindings[string];
 
-/** Names come from the expression: none of them may find what every object inherits. */
-const nothing: object = Object.create(null);
-
 /** @returns why a value is not fit to be decided by, or the values */
 export function bind(reads: ConditionReads, input: ConditionInput): Cause | Bindings {
-  const bindings: Record<string, Value> = Object.create(nothing);
+  const bindings = emptyBindings();
   if (reads.variables.includes('request.path') && hasHiddenDots(input.request.segments))
     return 'ambiguous-path';
   for (const variable of reads.variables) {
     const value = read(variable, input);
-    if (value === undefined || (typeof value === 'string' && value.length > variables[variable].size)) {
+    if (value === undefined || (typeof value === 'string' && value.length > most(variables[variable].size))) {
       return 'input-too-large';
     }
     bindings[variable] = value;

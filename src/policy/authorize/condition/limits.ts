@@ -1,11 +1,7 @@
-// Every limit of conditions and why, in one place. Costs are in units of about a tenth of a microsecond, so that the
-// bounds below are times: twenty milliseconds for one condition and fifty for all of a request, reached only where a
-// policy and a caller set out to reach them (CVE-2025-47281 was a policy engine without such bounds).
+// Limits of conditions in authorization rules and why, in one place; those of all conditions are in condition/limits.ts.
+// The bounds below are twenty milliseconds for one condition and fifty for all of a request, reached only where a policy
+// and a caller set out to reach them.
 
-/** Characters of an expression, as in the schema. Parsing this much takes at most some ten milliseconds. */
-export const maxConditionLength = 4096;
-/** Levels of an expression: evaluation is recursive. Chains of `||` and `&&` count as their logarithm. */
-export const maxDepth = 64;
 /** What one condition may cost at worst. */
 export const maxConditionCost = 200_000;
 /** Once the conditions asked for one request may have cost this, no further one is: the request is denied. */
@@ -28,12 +24,3 @@ export const maxClaimValues = 256;
 export const maxClaimDepth = 16;
 /** Characters of all text in the claims of a token. */
 export const maxClaimChars = 8192;
-
-/** Characters of a regular expression. */
-export const maxPatternChars = 512;
-/** Instructions of a compiled regular expression: each character of the text may cost as many steps. */
-export const maxPatternSteps = 256;
-/** Characters that a regular expression is matched against; more is an error, which is not true. */
-export const maxMatchedChars = 1024;
-/** States of the automaton of a regular expression that are kept between requests, about 1 KiB each. */
-export const maxPatternStates = 256;

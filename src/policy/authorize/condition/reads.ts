@@ -1,15 +1,30 @@
 // Which parts of a request a condition reads.
 
-import { PolicyError } from '../errors.ts';
-import { constantPath, type Expr, identifier, type Node, stringConstant } from './expression.ts';
-import { type Shape, scalar } from './shape.ts';
+import {
+  constantPath,
+  type Expr,
+  identifier,
+  type Node,
+  stringConstant,
+} from '../../condition/expression.ts';
+import { type Shape, scalar } from '../../condition/shape.ts';
+import {
+  bareRoot,
+  type Scope,
+  type Taken,
+  unknownName,
+  type Vocabulary,
+} from '../../condition/vocabulary.ts';
+import { PolicyError } from '../../errors.ts';
 import {
   checkHeaderName,
+  fieldsOf,
   findVariable,
   headerShape,
   headersByNameOnly,
   isHeaders,
   isRoot,
+  rootNames,
   type Variable,
   variables,
 } from './variables.ts';
@@ -30,16 +45,7 @@ interface HeaderRead {
 const headerVariable = (name: string): string => `request.headers.${name}`;
 const headerPresence = (name: string): string => `request.headers?${name}`;
 
-/** Local variables, by name. */
-export type Scope = ReadonlyMap<string, Shape>;
-
-/** A variable in place of the expression that reads it. */
-interface Taken {
-  readonly expr: Expr;
-  readonly shape: Shape;
-}
-
-export class ReadCollector {
+export class ReadCollector implements Vocabulary {
   readonly #variables = new Set<Variable>();
   readonly #headers = new Set<string>();
   readonly #withToken: boolean;
@@ -60,10 +66,19 @@ export class ReadCollector {
     };
   }
 
-  /**
-   * Takes a whole variable, such as `request.path`, or a question whether there is a header; undefined: it is neither.
-   * @throws PolicyError for what cannot be read
-   */
+  isRoot(name: string): boolean {
+    return isRoot(name);
+  }
+
+  refuse(name: string): PolicyError {
+    return isRoot(name) ? bareRoot(name, fieldsOf(name)) : unknownName(name, rootNames);
+  }
+
+  check(call: Node<'callExpr'>, scope: Scope): void {
+    checkDash(call, scope);
+  }
+
+  /** Takes a whole variable, such as `request.path`, or a question whether there is a header. */
   take(expr: Expr, scope: Scope): Taken | undefined {
     const header = headerAsked(expr, scope);
     if (header !== undefined) return this.#header(expr, header, headerPresence(header), scalar('bool'));
@@ -139,7 +154,7 @@ function areHeaders(expr: Expr | undefined, scope: Scope): boolean {
 }
 
 /** `request.headers.user-agent` is a header minus a variable that nobody has heard of. */
-export function checkDash(call: Node<'callExpr'>, scope: Scope): void {
+function checkDash(call: Node<'callExpr'>, scope: Scope): void {
   const [left, right] = call.args;
   const path = call.function === '_-_' ? pathOf(left, scope) : undefined;
   if (path?.length !== 3 || !isHeaders(path[0] ?? '', path[1] ?? '') || right?.exprKind.case !== 'identExpr')

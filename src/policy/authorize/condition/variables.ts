@@ -1,7 +1,8 @@
 // What a condition can read.
 
-import { nearestName } from '../../../model/nearest.ts';
-import { PolicyError } from '../errors.ts';
+import { dynamic, type Shape, scalar, text } from '../../condition/shape.ts';
+import { unknownField } from '../../condition/vocabulary.ts';
+import { PolicyError } from '../../errors.ts';
 import {
   maxClaimChars,
   maxClaimValues,
@@ -11,7 +12,6 @@ import {
   maxMethodChars,
   maxPathChars,
 } from './limits.ts';
-import { dynamic, type Shape, scalar, text } from './shape.ts';
 
 /** Every variable but headers, with its shape. The length is also what the value is held to when there is one. */
 export const variables = {
@@ -35,7 +35,7 @@ export type Variable = keyof typeof variables;
 export const headerShape: Shape = text(maxHeaderChars);
 
 const headers = 'headers';
-const rootNames: readonly string[] = [
+export const rootNames: readonly string[] = [
   ...new Set(Object.keys(variables).map((name) => name.split('.')[0] ?? name)),
 ];
 
@@ -60,38 +60,15 @@ export function findVariable(root: string, field: string): Variable {
       'ERR_CONDITION_NAME',
       'now is a point in time and has no fields; write now.getHours()',
     );
-  const fields = fieldsOf(root);
-  throw new PolicyError(
-    'ERR_CONDITION_NAME',
-    `${root} has no field "${field}".${didYouMean(nearestName(field, fields))} It has ${fields.join(', ')}`,
-  );
+  throw unknownField(root, field, fieldsOf(root));
 }
 
-function fieldsOf(root: string): readonly string[] {
+export function fieldsOf(root: string): readonly string[] {
   const prefix = `${root}.`;
   const own = Object.keys(variables)
     .filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length));
   return root === 'request' ? [...own, headers] : own;
-}
-
-export function unknownName(name: string): PolicyError {
-  return new PolicyError(
-    'ERR_CONDITION_NAME',
-    `there is no "${name}".${didYouMean(nearestName(name, rootNames))} A condition reads ${rootNames.join(', ')}`,
-  );
-}
-
-export function bareRoot(name: string): PolicyError {
-  const [first = ''] = fieldsOf(name);
-  return new PolicyError(
-    'ERR_CONDITION_NAME',
-    `${name} is no value by itself; write a field of it, such as ${name}.${first}`,
-  );
-}
-
-function didYouMean(name: string | undefined): string {
-  return name === undefined ? '' : ` Did you mean "${name}"?`;
 }
 
 /** RFC 9110 §5.1, in the one case in which HTTP/2 and Envoy carry it. */

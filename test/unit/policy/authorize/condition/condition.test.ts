@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkCondition, compileAuthorization } from '../../../../../src/policy/authorize/compile.ts';
 import { ConditionCompiler } from '../../../../../src/policy/authorize/condition/condition.ts';
-import { PolicyError } from '../../../../../src/policy/authorize/errors.ts';
+import { PolicyError } from '../../../../../src/policy/errors.ts';
 import { type Asked, anyone, caller, conditionOutcome, goodToken, outcome, policyOf } from '../support.ts';
 
 const denied = (cause: string) => `deny:shop/orders:rule-0:${cause}`;

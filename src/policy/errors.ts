@@ -1,4 +1,4 @@
-// What can be wrong with an authorization policy beyond its schema, as a closed set of codes.
+// What can be wrong with a policy beyond its schema, as a closed set of codes.
 
 export type PolicyErrorCode =
   /** A condition that is no CEL expression. */
@@ -7,7 +7,7 @@ export type PolicyErrorCode =
   | 'ERR_CONDITION_NAME'
   /** A condition compares or uses things in a way that can never be true. */
   | 'ERR_CONDITION_TYPE'
-  /** A condition could cost more time than a request may take. */
+  /** A condition could cost more time than it may take. */
   | 'ERR_CONDITION_COST';
 
 /** The message says what is wrong and what to write instead; it is shown to whoever wrote the policy. */

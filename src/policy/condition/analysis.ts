@@ -1,35 +1,38 @@
-// One walk over a parsed condition: which parts of a request it reads, whether what it says can be true, what it costs.
+// One walk over a parsed condition: what it reads, whether what it says can be true, what it costs.
 //
 // The expression is rewritten on the way: `request.headers['x-tenant']` becomes one variable of that name. What is
 // evaluated therefore cannot read anything that has not been found here, whatever else the walk may get wrong.
 
 import { PolicyError } from '../errors.ts';
-import { type Cost, stepCost, sumOf, timesCost } from './cost.ts';
+import { type Amount, most, plus } from './amount.ts';
+import { type Cost, costOfAll, stepCost, sumOf } from './cost.ts';
 import { constantShape, type Expr, type Node, stringConstant } from './expression.ts';
-import { callFacts, checkKinds } from './functions.ts';
+import { callFacts, checkKinds, isFallible } from './functions.ts';
 import { maxDepth } from './limits.ts';
-import { checkDash, ReadCollector, type Scope } from './reads.ts';
 import {
   collection,
-  elementOf,
+  elementsOf,
   isCollection,
+  iterationsOver,
   kindName,
   repeated,
   type Shape,
   scalar,
+  text,
   traversal,
 } from './shape.ts';
-import { bareRoot, isRoot, unknownName } from './variables.ts';
+import type { Scope, Vocabulary } from './vocabulary.ts';
 
 type Call = Node<'callExpr'>;
 type Struct = Node<'structExpr'>;
 type Comprehension = Node<'comprehensionExpr'>;
 
 export interface AnalysisContext {
-  /** False in a rule without `token`. */
-  readonly withToken: boolean;
+  readonly vocabulary: Vocabulary;
   isFunction(name: string): boolean;
-  /** What matching so many characters costs. @throws PolicyError for a regular expression that is not taken */
+  /** What an error costs where it is made: every look-up and every call may end in one, for each element anew. */
+  readonly errorCost: number;
+  /** What matching a text of so many characters costs. @throws PolicyError for a regular expression that is not taken */
   patternCost(source: string, chars: number): number;
 }
 
@@ -56,12 +59,12 @@ const typeNames: ReadonlySet<string> = new Set([
 ]);
 
 export class Analysis {
-  readonly reads: ReadCollector;
   readonly #context: AnalysisContext;
+  readonly #vocabulary: Vocabulary;
 
   constructor(context: AnalysisContext) {
     this.#context = context;
-    this.reads = new ReadCollector(context.withToken);
+    this.#vocabulary = context.vocabulary;
   }
 
   /** @throws PolicyError */
@@ -76,7 +79,7 @@ export class Analysis {
         `the condition is nested more than ${maxDepth} levels deep; write x in [a, b, c] instead of long chains`,
       );
     }
-    const taken = this.reads.take(expr, scope);
+    const taken = this.#vocabulary.take(expr, scope);
     if (taken !== undefined) return { ...taken, cost: oneStep };
     const { exprKind } = expr;
     switch (exprKind.case) {
@@ -103,7 +106,7 @@ export class Analysis {
     const local = scope.get(name);
     if (local !== undefined) return { expr, shape: local, cost: oneStep };
     if (typeNames.has(name)) return { expr, shape: scalar('type'), cost: oneStep };
-    throw isRoot(name) ? bareRoot(name) : unknownName(name);
+    throw this.#vocabulary.refuse(name);
   }
 
   #select(expr: Expr, select: Node<'selectExpr'>, scope: Scope, depth: number): Analysed {
@@ -115,11 +118,11 @@ export class Analysis {
         `${kindName(operand.shape)} has no field "${select.field}"`,
       );
     }
-    const facts = callFacts('_[_]', [operand.shape]);
+    const facts = callFacts('_[_]', [operand.shape, text(select.field.length)]);
     return {
       expr: { ...expr, exprKind: { case: 'selectExpr', value: { ...select, operand: operand.expr } } },
       shape: select.testOnly ? scalar('bool') : facts.shape,
-      cost: sumOf([operand.cost, stepCost(facts.cost)]),
+      cost: sumOf([operand.cost, stepCost(facts.cost), stepCost(this.#context.errorCost)]),
     };
   }
 
@@ -127,7 +130,7 @@ export class Analysis {
     if (!this.#context.isFunction(call.function)) {
       throw new PolicyError('ERR_CONDITION_NAME', `there is no function "${call.function}"`);
     }
-    checkDash(call, scope);
+    this.#vocabulary.check(call, scope);
     const target = call.target === undefined ? undefined : this.#walk(call.target, scope, depth + 1);
     const args = call.args.map((arg) => this.#walk(arg, scope, depth + 1));
     const all = target === undefined ? args : [target, ...args];
@@ -141,7 +144,11 @@ export class Analysis {
     return {
       expr: { ...expr, exprKind: { case: 'callExpr', value } },
       shape: facts.shape,
-      cost: sumOf([...costsOf(all), { steps: facts.cost, matching: this.#matchCost(call, all[0]?.shape) }]),
+      cost: sumOf([
+        ...costsOf(all),
+        { steps: facts.cost, matching: this.#matchCost(call, all[0]?.shape) },
+        stepCost(isFallible(call.function, shapesOf(all)) ? this.#context.errorCost : 0),
+      ]),
     };
   }
 
@@ -154,7 +161,7 @@ export class Analysis {
         "the regular expression of matches() must be written out: x.matches('^a+$')",
       );
     }
-    return this.#context.patternCost(source, subject?.size ?? 0);
+    return this.#context.patternCost(source, most(subject?.size ?? 0));
   }
 
   #list(expr: Expr, list: Node<'listExpr'>, scope: Scope, depth: number): Analysed {
@@ -197,7 +204,7 @@ export class Analysis {
   /** A macro: all, exists, exists_one, map, filter. */
   #comprehension(expr: Expr, fold: Comprehension, scope: Scope, depth: number): Analysed {
     const { iterVar, accuVar } = fold;
-    if (isRoot(iterVar) || typeNames.has(iterVar)) {
+    if (this.#vocabulary.isRoot(iterVar) || typeNames.has(iterVar)) {
       throw new PolicyError(
         'ERR_CONDITION_NAME',
         `"${iterVar}" already means something else; give the variable another name`,
@@ -212,10 +219,12 @@ export class Analysis {
       throw new PolicyError('ERR_CONDITION_TYPE', `${kindName(range.shape)} has no elements to go through`);
     }
     const init = walk(fold.accuInit, scope);
-    const inner = new Map([...scope, [iterVar, elementOf(range.shape)], [accuVar, init.shape]]);
+    const { shape: element, own } = elementsOf(range.shape);
+    const times = iterationsOver(range.shape);
+    const inner = new Map([...scope, [iterVar, element], [accuVar, init.shape]]);
     const condition = walk(fold.loopCondition, inner);
     const step = walk(fold.loopStep, inner);
-    const accumulated = repeated(step.shape, range.shape.count);
+    const accumulated = repeated(step.shape, times, own);
     const result = walk(fold.result, new Map([...scope, [accuVar, accumulated]]));
     const value: Comprehension = {
       ...fold,
@@ -226,7 +235,7 @@ export class Analysis {
       result: result.expr,
     };
     const each = sumOf([stepCost(5), condition.cost, step.cost]);
-    const loop = sumOf([stepCost(traversal(range.shape)), timesCost(range.shape.count, each)]);
+    const loop = sumOf([stepCost(traversal(range.shape)), costOfAll(times, each, own)]);
     return {
       expr: { ...expr, exprKind: { case: 'comprehensionExpr', value } },
       shape: result.shape,
@@ -244,6 +253,6 @@ function costsOf(parts: readonly Analysed[]): readonly Cost[] {
 }
 
 /** Of a collection of these: itself counts for one. */
-function totalSize(parts: readonly Analysed[]): number {
-  return parts.reduce((sum, { shape }) => sum + shape.size, 1);
+function totalSize(parts: readonly Analysed[]): Amount {
+  return parts.reduce<Amount>((sum, { shape }) => plus(sum, shape.size), 1);
 }

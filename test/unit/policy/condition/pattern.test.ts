@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Pattern } from '../../../../../src/policy/authorize/condition/pattern.ts';
-import { PolicyError } from '../../../../../src/policy/authorize/errors.ts';
+import { Pattern } from '../../../../src/policy/condition/pattern.ts';
+import { PolicyError } from '../../../../src/policy/errors.ts';
 
 const pattern = (source: string) => new Pattern(source, { spent: 0 });
 

@@ -12,18 +12,25 @@ const unitsPerStep = 0.75;
 /** Measured, with an expression and texts made to fill the states each time: two and a half times what a match is charged. */
 const overflowFactor = 2;
 
+/** What matching has cost, in the units of limits.ts. */
+interface Meter {
+  spent: number;
+  /** Once more than this is spent, nothing is matched any more. Absent: no limit. */
+  readonly limit?: number;
+}
+
 /** A compiled expression; matches where any part of the text matches, as CEL says. */
 export class Pattern {
   readonly source: string;
   readonly #steps: number;
-  readonly #meter: { spent: number };
+  readonly #meter: Meter;
   #automaton: RE2JS;
 
   /**
    * @param meter is told what each match costs at worst
    * @throws PolicyError ERR_CONDITION_SYNTAX, ERR_CONDITION_COST
    */
-  constructor(source: string, meter: { spent: number }) {
+  constructor(source: string, meter: Meter) {
     if (source.length > maxPatternChars) {
       throw new PolicyError(
         'ERR_CONDITION_COST',
@@ -47,11 +54,16 @@ export class Pattern {
     return this.#steps * chars * unitsPerStep;
   }
 
-  /** @throws Error for a text that is too long, which the evaluation of the condition takes for an error of its own */
+  /**
+   * @throws Error for a text that is too long, and where too much has been spent; the evaluation of the condition takes it for an
+   * error of its own
+   */
   test(text: string): boolean {
     if (text.length > maxMatchedChars)
       throw new Error(`matches() takes at most ${maxMatchedChars} characters`);
     this.#meter.spent += this.cost(text.length);
+    if (this.#meter.spent > (this.#meter.limit ?? Number.POSITIVE_INFINITY))
+      throw new Error('the regular expressions have cost too much');
     const result = this.#automaton.test(text);
     if (this.#automaton.re2().dfa.stateCount > maxPatternStates) {
       this.#automaton = compile(this.source);

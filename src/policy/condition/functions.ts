@@ -1,15 +1,18 @@
 // What the functions and operators of CEL yield, and what a call of them costs at most.
 
 import { PolicyError } from '../errors.ts';
+import { type Amount, dividedBy, greatest, least, plus, times } from './amount.ts';
 import {
+  charsOf,
   comparable,
   concatenated,
-  dynamic,
   either,
   elementOf,
   isCollection,
+  iterationsOver,
   type Kind,
   kindName,
+  memberOf,
   type Shape,
   scalar,
   text,
@@ -25,7 +28,7 @@ const maxFormattedChars = 64;
 
 interface CallFacts {
   readonly shape: Shape;
-  readonly cost: number;
+  readonly cost: Amount;
 }
 
 const resultKinds: Readonly<Record<string, Kind>> = {
@@ -95,9 +98,18 @@ function typeError(message: string): PolicyError {
   return new PolicyError('ERR_CONDITION_TYPE', message);
 }
 
+/** Functions that answer whatever they are given, or pass on the error they are given. */
+const infallible: ReadonlySet<string> = new Set(['_==_', '_!=_', '@not_strictly_false']);
+
+/** Whether a call may end in an error of its own. */
+export function isFallible(name: string, args: readonly Shape[]): boolean {
+  if (name === '!_') return args[0]?.kind !== 'bool';
+  return !infallible.has(name);
+}
+
 /** @param args the receiver of a method first */
 export function callFacts(name: string, args: readonly Shape[]): CallFacts {
-  return { shape: resultShape(name, args), cost: 1 + extraCost(name, args) };
+  return { shape: resultShape(name, args), cost: plus(1, extraCost(name, args)) };
 }
 
 function resultShape(name: string, args: readonly Shape[]): Shape {
@@ -110,12 +122,12 @@ function resultShape(name: string, args: readonly Shape[]): Shape {
     case '_+_':
       return concatenated(a, b);
     case '_[_]':
-      return a.kind === 'map' || a.kind === 'dyn' ? dynamic(a.size, a.count) : elementOf(a);
+      return a.kind === 'map' || a.kind === 'dyn' ? memberOf(a) : elementOf(a);
     case 'string':
-      return text(Math.max(a.size, maxFormattedChars));
+      return text(greatest(a.size, maxFormattedChars));
     case 'bytes':
       // A character has up to three bytes in UTF-8 for each unit of its length.
-      return scalar('bytes', a.size * 3);
+      return scalar('bytes', times(a.size, 3));
     case 'dyn':
       return { ...a, kind: 'dyn' };
     case '-_':
@@ -130,22 +142,24 @@ function arithmeticShape(a: Shape, b: Shape): Shape {
   return a.kind === b.kind && a.kind !== 'timestamp' ? scalar(a.kind) : scalar('dyn');
 }
 
-function extraCost(name: string, args: readonly Shape[]): number {
+function extraCost(name: string, args: readonly Shape[]): Amount {
   const [a = scalar('dyn'), b = scalar('dyn')] = args;
-  if (comparisons.has(name)) return Math.min(a.size, b.size) / charsPerUnit + traversal(a) + traversal(b);
+  if (comparisons.has(name)) return plus(plus(comparisonCost(a, b), levelCost(a)), levelCost(b));
   switch (name) {
     case '@in':
-      return traversal(b) * (1 + Math.min(a.size, elementOf(b).size) / charsPerUnit);
+      return containerCost(a, b);
     case '_[_]':
-      return a.joined ? a.count : 0;
+      if (a.document === undefined) return a.joined ? a.count : 0;
+      // Whatever is no text, the library looks for among all keys of a map.
+      return b.kind === 'string' ? 0 : iterationsOver(a);
     case '_+_':
-      return (a.size + b.size) / charsPerUnit;
+      return dividedBy(plus(a.size, b.size), charsPerUnit);
     case 'startsWith':
     case 'endsWith':
-      return Math.min(a.size, b.size) / charsPerUnit;
+      return comparisonCost(a, b);
     case 'contains':
       // Where both are made for it, each character of the one is compared with each of the other.
-      return (a.size * b.size) / (2 * charsPerUnit);
+      return dividedBy(times(charsOf(a), charsOf(b)), 2 * charsPerUnit);
     case 'size':
     case 'int':
     case 'uint':
@@ -155,8 +169,24 @@ function extraCost(name: string, args: readonly Shape[]): number {
     case 'bytes':
     case 'duration':
     case 'timestamp':
-      return 5 + a.size / 5;
+      return plus(5, dividedBy(charsOf(a), 5));
     default:
       return name.startsWith('get') ? calendarCost : 0;
   }
+}
+
+/** No further than the smaller one goes. */
+function comparisonCost(a: Shape, b: Shape): Amount {
+  return dividedBy(least(a.size, b.size), charsPerUnit);
+}
+
+/** Of a document, the size says it already. */
+function levelCost(shape: Shape): Amount {
+  return shape.document === undefined ? traversal(shape) : 0;
+}
+
+function containerCost(value: Shape, container: Shape): Amount {
+  // However large the value, it is compared with each part of the document no further than that goes.
+  if (container.document !== undefined) return plus(container.count, dividedBy(container.size, charsPerUnit));
+  return times(traversal(container), plus(1, comparisonCost(value, elementOf(container))));
 }
