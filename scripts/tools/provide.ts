@@ -3,7 +3,8 @@
 import type { ToolSearch } from '../../src/cli/tools/envoy.ts';
 import { ToolError } from '../../src/cli/tools/errors.ts';
 import { run, which } from '../../src/cli/tools/process.ts';
-import { catalogue, type Tool, type ToolName } from './catalogue.ts';
+import { catalogue, type ToolName } from './catalogue.ts';
+import type { Tool } from './tool.ts';
 
 /** A slow mirror and a JDK. */
 const aptTimeoutMs = 15 * 60 * 1000;

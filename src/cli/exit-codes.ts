@@ -5,6 +5,7 @@ export const exitCodes = {
   ok: 0,
   failure: 1,
   usage: 2,
+  registry: 3,
   unavailable: 69,
   internal: 70,
   cannotCreate: 73,
@@ -18,7 +19,8 @@ export type ExitCode = (typeof exitCodes)[ExitCodeName];
 const meanings: Readonly<Record<ExitCodeName, string>> = {
   ok: 'it worked',
   failure: 'the answer is no: a check failed, or a policy denied',
-  usage: 'the command line is wrong',
+  usage: 'the command line is wrong, or a file it names',
+  registry: 'a registry, or another service that signing needs, cannot be reached or refused',
   unavailable: 'something it needs is missing or out of reach (a program, a port, a server)',
   internal: 'a defect in trellis: please report it with the output of --verbose',
   cannotCreate: 'a file or directory cannot be written (disk full, read-only)',

@@ -1,16 +1,42 @@
-// Runs once before all test files: installs Envoy if need be, so that no test spends its time limit on a download,
-// and tells the test files where it is.
+// Runs once before all test files: installs or builds the programs they need if need be, so that no test spends its time
+// limit on that, and tells the test files where they are.
 
-import { isCi } from '../../scripts/tools/provide.ts';
-import { findEnvoy } from '../../src/cli/tools/envoy.ts';
+import type { TestProject } from 'vitest/node';
+import type { ToolName } from '../../scripts/tools/catalogue.ts';
+import { isCi, provide } from '../../scripts/tools/provide.ts';
 
-export default async function setup(): Promise<void> {
-  try {
-    const log = (line: string): void => void process.stderr.write(`${line}\n`);
-    process.env['TRELLIS_ENVOY'] = (await findEnvoy({ env: process.env, log })).path;
-  } catch (error) {
-    if (isCi(process.env)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`NO ENVOY, so every test that needs one will fail: ${reason}\n`);
+const programs: readonly (readonly [ToolName, string])[] = [
+  ['envoy', 'TRELLIS_ENVOY'],
+  ['docker-registry', 'TRELLIS_DOCKER_REGISTRY'],
+  ['oci-registry', 'TRELLIS_OCI_REGISTRY'],
+  ['cosign', 'TRELLIS_COSIGN'],
+  ['vectors', 'TRELLIS_VECTORS'],
+  ['kube', 'KUBEBUILDER_ASSETS'],
+];
+
+/** Built from the whole of Kubernetes: ten minutes once, which only its own tests are worth. */
+const kubeTests = '/test/kube/';
+
+export default async function setup(project: TestProject): Promise<void> {
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const needed = (await willRun(project, kubeTests))
+    ? programs
+    : programs.filter(([name]) => name !== 'kube');
+  for (const [name, variable] of needed) {
+    try {
+      const search = { env: process.env, log };
+      process.env[variable] = (await provide(name, search, { installPackages: false })).path;
+    } catch (error) {
+      if (isCi(process.env)) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      log(`NO ${name}, so every test that needs it will fail: ${reason}`);
+    }
   }
+}
+
+/** Whether this run has a test file in that folder. The file names given are not public in vitest: without them, all run. */
+async function willRun(project: TestProject, folder: string): Promise<boolean> {
+  const { filenamePattern } = project.vitest as { readonly filenamePattern?: string[] };
+  const { testFiles } = await project.globTestFiles(filenamePattern);
+  return testFiles.some((file) => file.includes(folder));
 }

@@ -86,3 +86,26 @@ ${pip}
 /bin/chmod +x "$3/bin/python"`,
   );
 }
+
+/**
+ * A Go that builds shell scripts: `go build -o PATH .` and `go install …` (into GOBIN) write one with this body. Each call
+ * adds its arguments, and the settings that matter, to `calls` in the sandbox.
+ */
+export async function fakeGo(
+  box: Sandbox,
+  { version = '1.26.3', program = 'exit 0', build = '' } = {},
+): Promise<string> {
+  await writeFile(join(box.root, 'built'), `#!/bin/sh\n${program}\n`);
+  await chmod(join(box.root, 'built'), 0o755);
+  const path = await box.script(
+    join(box.root, 'go/bin/go'),
+    `[ "$1" = version ] && { echo "go version go${version} linux/amd64"; exit 0; }
+echo "$* CGO_ENABLED=$CGO_ENABLED GOFLAGS=$GOFLAGS GOTOOLCHAIN=$GOTOOLCHAIN" >> ${box.root}/calls
+${build}
+target="$GOBIN/cosign"
+while [ $# -gt 0 ]; do [ "$1" = -o ] && target="$2"; shift; done
+/bin/cp ${box.root}/built "$target"`,
+  );
+  box.env['TRELLIS_GO'] = path;
+  return path;
+}

@@ -1,0 +1,107 @@
+// The options of every command that speaks to registries, and the client they make.
+
+import { readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { dockerCredentials } from '../registry/auth/docker-config.ts';
+import { createRegistryAccess, type RegistryAccess, type RegistryClient } from '../registry/client.ts';
+import { proxiesOf } from '../registry/http/proxy.ts';
+import { defaultRegistryLimits } from '../registry/limits.ts';
+import { parseRegistry } from '../registry/reference.ts';
+import { CliError } from './errors.ts';
+import { duration } from './options.ts';
+
+type Mirrors = Readonly<Record<string, readonly string[]>>;
+
+export interface RegistryClientOptions {
+  readonly registryCa?: readonly string[];
+  readonly registryMirror?: Mirrors;
+  readonly plainHttp?: readonly string[];
+  readonly dockerConfig?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
+}
+
+/** Adds the options whose values `registryClientOf` reads; returns the command. */
+export function addRegistryOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--registry-ca <file>',
+        'trust this CA for registries, too (PEM); can be given again',
+      ).argParser(collect),
+    )
+    .addOption(
+      new Option(
+        '--registry-mirror <registry=host>',
+        'read from HOST or HOST/PATH first; can be given again, and is never written to',
+      ).argParser(mirror),
+    )
+    .addOption(
+      new Option('--plain-http <host>', 'speak to this registry without TLS; can be given again').argParser(
+        plainHost,
+      ),
+    )
+    .option(
+      '--docker-config <directory>',
+      'where config.json with the credentials is (default: DOCKER_CONFIG, then ~/.docker)',
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'how long one request to a registry may take')
+        .argParser(duration)
+        .default(defaultRegistryLimits.requestMs, '1m'),
+    );
+}
+
+/** Proxies come from the environment. @throws CliError, RegistryError */
+export async function registryClientOf(options: RegistryClientOptions): Promise<RegistryClient> {
+  return (await registryAccessOf(options)).client;
+}
+
+/** @throws CliError, RegistryError */
+export async function registryAccessOf(options: RegistryClientOptions): Promise<RegistryAccess> {
+  const { registryCa = [], registryMirror, plainHttp, dockerConfig: directory, timeout } = options;
+  const ca = await Promise.all(registryCa.map(readCa));
+  return createRegistryAccess({
+    credentials: dockerCredentials({ env: process.env, directory }),
+    proxyFor: proxiesOf(process.env),
+    ...(ca.length > 0 && { ca: ca.join('\n') }),
+    ...(registryMirror && { mirrors: registryMirror }),
+    ...(plainHttp && { plainHttp }),
+    ...(timeout !== undefined && { limits: { requestMs: timeout, headersMs: timeout } }),
+  });
+}
+
+async function readCa(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new CliError('ERR_CONFIGURATION', `cannot read the CA file ${file}`, {
+      hint: 'give a PEM file with the certificate of the CA',
+      cause,
+    });
+  }
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function plainHost(value: string, before: readonly string[] | undefined): readonly string[] {
+  return collect(registryName(value), before);
+}
+
+function mirror(value: string, before: Mirrors | undefined): Mirrors {
+  const [registry = '', ...rest] = value.split('=');
+  const place = rest.join('=');
+  if (place === '') throw new InvalidArgumentError('give REGISTRY=HOST, as in docker.io=mirror.example/hub.');
+  const name = registryName(registry);
+  return { ...before, [name]: [...(before?.[name] ?? []), place] };
+}
+
+function registryName(text: string): string {
+  try {
+    return parseRegistry(text);
+  } catch {
+    throw new InvalidArgumentError('give the name of a registry, HOST or HOST:PORT.');
+  }
+}

@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import { digestOf } from '../../../src/registry/digest.ts';
+import { parseMirrors, placesOf } from '../../../src/registry/mirrors.ts';
+import { parseReference } from '../../../src/registry/reference.ts';
+import { clientFor, codeOf, repositoryOn } from './support/client.ts';
+import { type FakeOptions, fakeRegistry, imageType, indexType } from './support/fake-registry.ts';
+import { answer } from './support/server.ts';
+
+test('placesOf: mirrors in their order, with their paths, the origin last', () => {
+  const mirrors = parseMirrors({ 'index.docker.io': ['one.example/hub', 'two.example:5000'] });
+  expect(placesOf(parseReference('nginx'), mirrors)).toMatchObject([
+    { registry: 'one.example', path: 'hub/library/nginx' },
+    { registry: 'two.example:5000', path: 'library/nginx' },
+    { registry: 'docker.io', path: 'library/nginx' },
+  ]);
+  expect(placesOf(parseReference('other.example/a'), mirrors)).toHaveLength(1);
+});
+
+test.each(['one.example/Hub', 'one.example/../a', 'https://one.example', ''])('%j is no mirror', (place) => {
+  expect(() => parseMirrors({ 'docker.io': [place] })).toThrow(
+    expect.objectContaining({ code: expect.stringMatching(/_CONFIGURATION|_INVALID/) }),
+  );
+});
+
+describe('a client with a mirror', () => {
+  const content = Buffer.from('content');
+  const blob = { mediaType: 'application/octet-stream', digest: digestOf(content), size: content.byteLength };
+  const image = { schemaVersion: 2, mediaType: imageType, config: blob, layers: [] };
+
+  async function setting(mirrorOptions?: FakeOptions) {
+    const [origin, mirror] = [await fakeRegistry(), await fakeRegistry(mirrorOptions)];
+    const client = clientFor([origin, mirror], { mirrors: { [origin.host]: [`${mirror.host}/m`] } });
+    const repository = repositoryOn(origin);
+    const reference = { ...repository, tag: 'v1', digest: undefined };
+    return { origin, mirror, client, repository, reference };
+  }
+
+  test('reads from it alone what it has', async () => {
+    const { origin, mirror, client, repository, reference } = await setting();
+    const { digest } = mirror.put(image, { tag: 'v1' });
+    mirror.blobs.set(blob.digest, content);
+    expect(await client.resolve(reference)).toMatchObject({ digest });
+    expect((await client.manifest(repository, digest)).digest).toBe(digest);
+    expect(String(await client.blob(repository, blob, 100))).toBe('content');
+    expect(mirror.lines()[0]).toBe('GET /v2/m/a/b/manifests/v1');
+    expect(origin.seen).toEqual([]);
+  });
+
+  test.each([
+    ['does not have it', {}],
+    ['is broken', { status: 500 }],
+    ['wants credentials', { status: 401 }],
+    ['gives other bytes', { status: 200, body: JSON.stringify({ ...image, layers: [blob] }) }],
+  ] as const)(
+    'that %s reads from the origin',
+    async (_, { status, body = '' }: { status?: number; body?: string }) => {
+      const { origin, client, repository } = await setting({
+        intercept: (_request, response) => {
+          if (status === undefined) return false;
+          answer(response, status, { 'content-type': imageType }, body);
+          return true;
+        },
+      });
+      const { digest } = origin.put(image);
+      expect((await client.manifest(repository, digest)).digest).toBe(digest);
+    },
+  );
+
+  test('that is under way when the caller gives up is followed by nobody', async () => {
+    const controller = new AbortController();
+    const { origin, client, repository } = await setting({
+      intercept: () => {
+        controller.abort(new Error('enough'));
+        return true;
+      },
+    });
+    await expect(client.manifest(repository, blob.digest, controller.signal)).rejects.toThrow('enough');
+    expect(origin.seen).toEqual([]);
+  });
+
+  test('where nobody has it, the error is the origin’s and tells of both', async () => {
+    const { origin, mirror, client, repository } = await setting();
+    await expect(client.manifest(repository, blob.digest)).rejects.toMatchObject({
+      code: 'ERR_REGISTRY_NOT_FOUND',
+      message: expect.stringMatching(new RegExp(`${origin.host}.*${mirror.host}`)),
+    });
+  });
+
+  test('asks the origin for referrers when the mirror carries none', async () => {
+    const { origin, client, repository } = await setting();
+    const entry = { mediaType: imageType, digest: blob.digest, size: 1 };
+    const index = { schemaVersion: 2, mediaType: indexType, manifests: [entry] };
+    origin.put(index, { tag: `sha256-${blob.digest.slice(7)}`, mediaType: indexType });
+    expect(await client.referrers(repository, blob.digest)).toMatchObject({ descriptors: [entry] });
+  });
+
+  test('takes referrers from the mirror when it has some', async () => {
+    const { origin, mirror, client, repository } = await setting();
+    const entry = { mediaType: imageType, digest: blob.digest, size: 1 };
+    const index = { schemaVersion: 2, mediaType: indexType, manifests: [entry] };
+    mirror.put(index, { tag: `sha256-${blob.digest.slice(7)}`, mediaType: indexType });
+    expect(await client.referrers(repository, blob.digest)).toMatchObject({ descriptors: [entry] });
+    expect(origin.seen).toEqual([]);
+  });
+
+  test('writes to the origin alone', async () => {
+    const { origin, mirror, client, repository } = await setting();
+    await client.pushBlob(repository, content);
+    await client.pushManifest(repository, Buffer.from('{}'), imageType);
+    const subject = { mediaType: imageType, digest: blob.digest, size: 1 };
+    const manifest = Buffer.from(JSON.stringify({ ...image, subject }));
+    await client.attach(repository, subject, [
+      { manifest, blobs: [content], artifactType: 'a/b', annotations: {} },
+    ]);
+    expect(mirror.seen).toEqual([]);
+    expect(origin.manifests.size).toBeGreaterThan(2);
+  });
+
+  test('gives each of them its own credentials', async () => {
+    const asked: string[] = [];
+    const [origin, mirror] = [await fakeRegistry(), await fakeRegistry()];
+    const intercepting = await fakeRegistry({
+      intercept: (_, response) => {
+        answer(response, 401, { 'www-authenticate': 'Basic realm="x"' });
+        return true;
+      },
+    });
+    const client = clientFor([origin, mirror, intercepting], {
+      mirrors: { [origin.host]: [intercepting.host] },
+      credentials: async ({ registry }) => {
+        asked.push(registry);
+        return { kind: 'password', username: registry, password: 'x' };
+      },
+    });
+    expect(await codeOf(client.blob(repositoryOn(origin), blob, 100))).toBe('ERR_REGISTRY_NOT_FOUND');
+    expect(new Set(asked)).toEqual(new Set([intercepting.host]));
+    expect(origin.seen[0]?.headers.authorization).toBeUndefined();
+  });
+});

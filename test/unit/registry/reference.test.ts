@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import {
+  formatReference,
+  parseReference,
+  parseRegistry,
+  repositoryName,
+} from '../../../src/registry/reference.ts';
+
+const digest = `sha256:${'a'.repeat(64)}` as const;
+
+describe('parseReference', () => {
+  test.each([
+    ['nginx', 'docker.io/library/nginx:latest'],
+    ['nginx:1.27', 'docker.io/library/nginx:1.27'],
+    ['bitnami/nginx', 'docker.io/bitnami/nginx:latest'],
+    ['docker.io/nginx', 'docker.io/library/nginx:latest'],
+    ['index.docker.io/library/nginx', 'docker.io/library/nginx:latest'],
+    ['registry-1.docker.io/a/b', 'docker.io/a/b:latest'],
+    ['localhost/a', 'localhost/a:latest'],
+    ['localhost:5000/a', 'localhost:5000/a:latest'],
+    ['127.0.0.1:5000/a/b:v1', '127.0.0.1:5000/a/b:v1'],
+    ['[::1]:5000/a/b:v1', '[::1]:5000/a/b:v1'],
+    ['Registry.Example/a/b', 'registry.example/a/b:latest'],
+    [`registry.example/a@${digest}`, `registry.example/a@${digest}`],
+    [`registry.example/a:v1@${digest}`, `registry.example/a:v1@${digest}`],
+    ['registry.example/a__b/c-d/e.f/g---h', 'registry.example/a__b/c-d/e.f/g---h:latest'],
+    ['registry.example/a:_V.1-x', 'registry.example/a:_V.1-x'],
+  ])('%s is %s', (text, whole) => {
+    const parsed = parseReference(text);
+    expect(formatReference(parsed)).toBe(whole);
+    expect(parseReference(whole)).toEqual(parsed);
+  });
+
+  test('the digest says what is meant, and latest is meant only where nothing is said', () => {
+    expect(parseReference(`registry.example/a@${digest}`)).toEqual({
+      registry: 'registry.example',
+      path: 'a',
+      tag: undefined,
+      digest,
+    });
+  });
+
+  test.each([
+    ['empty', ''],
+    ['a scheme', 'https://registry.example/a'],
+    ['a capital in the path', 'registry.example/A'],
+    // A host to Docker; in lower case it would be a user of its hub.
+    ['a capital in a first part without a dot', 'Registry/a'],
+    ['a double slash', 'registry.example//a'],
+    ['a path that climbs', 'registry.example/../a'],
+    ['a trailing slash', 'registry.example/a/'],
+    ['a query', 'registry.example/a?b'],
+    ['white space', 'registry.example/a b'],
+    ['a line end', 'registry.example/a\n'],
+    ['an empty tag', 'registry.example/a:'],
+    ['a tag that begins with a dash', 'registry.example/a:-x'],
+    ['a tag of 129 characters', `registry.example/a:${'x'.repeat(129)}`],
+    ['three underscores', 'registry.example/a___b'],
+    ['a dot at the end of a part', 'registry.example/a./b'],
+    ['a path of 256 characters', `registry.example/${'a'.repeat(256)}`],
+    ['an image ID', 'a'.repeat(64)],
+    ['a user name in the host', 'user@registry.example/a'],
+    ['a host that ends in a dot', 'registry.example./a'],
+    ['a host with an underscore', 'my_registry.example/a'],
+    ['a port of 0', 'registry.example:0/a'],
+    ['a port above 65535', 'registry.example:65536/a'],
+    // A URL turns these into 127.0.0.1, so that rules about hosts would miss them.
+    ['an address in decimal', '2130706433:80/a'],
+    ['an address in hexadecimal', '0x7f.1:5000/a'],
+    ['an address with a part left out', '127.1/a'],
+    ['an IPv6 address in a second spelling', '[0:0:0:0:0:0:0:1]:5000/a'],
+    ['an IPv6 address with a zone', '[fe80::1%25eth0]/a'],
+    ['a host of 1,200 characters', `${'a.'.repeat(600)}example/a`],
+    ['2,000 characters', `registry.example/${'a/'.repeat(1000)}a`],
+  ])('refuses %s', (_, text) => {
+    expect(() => parseReference(text)).toThrow(
+      expect.objectContaining({ name: 'RegistryError', code: expect.stringMatching(/_INVALID$/) }),
+    );
+  });
+
+  test.each([
+    ['an unknown algorithm', 'registry.example/a@md5:0123'],
+    ['a second digest', `registry.example/a@${digest}@${digest}`],
+  ])('refuses a digest with %s', (_, text) => {
+    expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'ERR_DIGEST_INVALID' }));
+  });
+});
+
+test('repositoryName is what a signature names', () => {
+  expect(repositoryName(parseReference(`nginx:1@${digest}`))).toBe('docker.io/library/nginx');
+});
+
+test.each([
+  ['Registry.Example:5000', 'registry.example:5000'],
+  ['index.docker.io', 'docker.io'],
+])('parseRegistry: %s is %s', (text, registry) => {
+  expect(parseRegistry(text)).toBe(registry);
+});
+
+test.each(['registry.example/a', 'https://registry.example', '', 'a b'])(
+  'parseRegistry refuses %j',
+  (text) => {
+    expect(() => parseRegistry(text)).toThrow(expect.objectContaining({ code: 'ERR_REFERENCE_INVALID' }));
+  },
+);
