@@ -41,6 +41,8 @@ function handOver(node) {
 }
 
 if (newEnough(process.versions.node)) {
+  const { keepCompiledCode } = await import('../src/cli/compile-cache.ts');
+  keepCompiledCode(process.env);
   const { start } = await import('../src/cli/main.ts');
   await start();
 } else {

@@ -3,6 +3,8 @@
 import type { AgentErrorCode } from '../agent/errors.ts';
 import type { ControlPlaneErrorCode } from '../control-plane/errors.ts';
 import type { IdentityErrorCode } from '../identity/errors.ts';
+import type { RegistryErrorCode } from '../registry/errors.ts';
+import type { SigningErrorCode } from '../signing/errors.ts';
 import type { TelemetryErrorCode } from '../telemetry/errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { ToolErrorCode } from './tools/errors.ts';
@@ -77,7 +79,6 @@ const exitCodeOfToolError: Readonly<Record<ToolErrorCode, ExitCode>> = {
   ERR_CACHE_DIRECTORY: exitCodes.cannotCreate,
 };
 
-// A Map, because a code is whatever an error says it is: `toString` must not be found.
 const exitCodeOfIdentityError: Readonly<Record<IdentityErrorCode, ExitCode>> = {
   ERR_NOT_PRIVATE: exitCodes.noPermission,
   ERR_WRONG_OWNER: exitCodes.noPermission,
@@ -119,6 +120,60 @@ const exitCodeOfAgentError: Readonly<Record<AgentErrorCode, ExitCode>> = {
   ERR_AGENT_SOCKET_IN_USE: exitCodes.unavailable,
 };
 
+/** 3 says that nothing is known about the image, so that a job may try again; what the registry gave and is no good is a 1. */
+const exitCodeOfRegistryError: Readonly<Record<RegistryErrorCode, ExitCode>> = {
+  ERR_REFERENCE_INVALID: exitCodes.usage,
+  ERR_DIGEST_INVALID: exitCodes.usage,
+  ERR_JSON_INVALID: exitCodes.failure,
+  ERR_MANIFEST_INVALID: exitCodes.failure,
+  ERR_REGISTRY_NOT_FOUND: exitCodes.registry,
+  ERR_REGISTRY_UNAUTHORIZED: exitCodes.registry,
+  ERR_REGISTRY_DENIED: exitCodes.registry,
+  ERR_REGISTRY_UNREACHABLE: exitCodes.registry,
+  ERR_REGISTRY_TIMEOUT: exitCodes.registry,
+  ERR_REGISTRY_RATE_LIMITED: exitCodes.registry,
+  ERR_REGISTRY_PROTOCOL: exitCodes.registry,
+  ERR_REGISTRY_DIGEST_MISMATCH: exitCodes.failure,
+  ERR_REGISTRY_TOO_LARGE: exitCodes.failure,
+  ERR_REGISTRY_REDIRECT: exitCodes.registry,
+  ERR_REGISTRY_ADDRESS: exitCodes.registry,
+  ERR_REGISTRY_PLAIN_HTTP: exitCodes.registry,
+  ERR_REGISTRY_CERTIFICATE: exitCodes.registry,
+  ERR_REGISTRY_CONFIGURATION: exitCodes.usage,
+  ERR_REGISTRY_CONFLICT: exitCodes.registry,
+};
+
+const exitCodeOfSigningError: Readonly<Record<SigningErrorCode, ExitCode>> = {
+  ERR_PUBLIC_KEY_INVALID: exitCodes.usage,
+  ERR_KEY_FILE_INVALID: exitCodes.usage,
+  ERR_KEY_FILE_PASSWORD: exitCodes.usage,
+  ERR_KEY_FILE_NOT_PRIVATE: exitCodes.usage,
+  ERR_KEY_FILE_EXISTS: exitCodes.usage,
+  ERR_KMS_URI_INVALID: exitCodes.usage,
+  ERR_KMS_KEY: exitCodes.usage,
+  ERR_KMS_CREDENTIALS: exitCodes.usage,
+  ERR_KMS_UNAVAILABLE: exitCodes.registry,
+  ERR_JSON_INVALID: exitCodes.failure,
+  ERR_BASE64_INVALID: exitCodes.failure,
+  ERR_STATEMENT_INVALID: exitCodes.failure,
+  ERR_BINDING_INVALID: exitCodes.failure,
+  ERR_ENVELOPE_INVALID: exitCodes.failure,
+  ERR_ENVELOPE_SIGNATURE_COUNT: exitCodes.failure,
+  ERR_BUNDLE_INVALID: exitCodes.failure,
+  ERR_BUNDLE_MEDIA_TYPE: exitCodes.failure,
+  ERR_BUNDLE_NOT_DSSE: exitCodes.failure,
+  ERR_BUNDLE_TOO_LARGE: exitCodes.failure,
+  ERR_VERIFICATION_POLICY_INVALID: exitCodes.usage,
+  ERR_TRUSTED_ROOT_INVALID: exitCodes.usage,
+  ERR_IDENTITY_TOKEN: exitCodes.usage,
+  ERR_SIGSTORE_URL_INVALID: exitCodes.usage,
+  ERR_SIGSTORE_SERVICE: exitCodes.registry,
+  ERR_SIGNATURE_INVALID: exitCodes.failure,
+  ERR_NOT_VERIFIED_AFTER_SIGNING: exitCodes.failure,
+  ERR_VERIFICATION_DEADLINE: exitCodes.registry,
+};
+
+// A Map, because a code is whatever an error says it is: `toString` must not be found.
 const exitCodeByErrorCode: ReadonlyMap<string, ExitCode> = new Map(
   Object.entries({
     ...exitCodeOfSystemError,
@@ -127,6 +182,8 @@ const exitCodeByErrorCode: ReadonlyMap<string, ExitCode> = new Map(
     ...exitCodeOfIdentityError,
     ...exitCodeOfControlPlaneError,
     ...exitCodeOfAgentError,
+    ...exitCodeOfRegistryError,
+    ...exitCodeOfSigningError,
   }),
 );
 

@@ -3,11 +3,21 @@
 
 import { Command, CommanderError } from 'commander';
 import { registerAgent } from './commands/agent.ts';
+import { registerAttest } from './commands/attest.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
 import { registerControlPlane } from './commands/control-plane.ts';
+import { registerCopy } from './commands/copy.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
+import { registerInspect } from './commands/inspect.ts';
+import { registerKey } from './commands/key.ts';
+import { registerKeygen } from './commands/keygen.ts';
+import { registerSign } from './commands/sign.ts';
+import { registerSignBlob } from './commands/sign-blob.ts';
 import { registerToken } from './commands/token.ts';
+import { registerVerify } from './commands/verify.ts';
+import { registerVerifyAttestation } from './commands/verify-attestation.ts';
+import { registerVerifyBlob } from './commands/verify-blob.ts';
 import { registerVersion } from './commands/version.ts';
 import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts';
 import { report } from './report.ts';
@@ -18,6 +28,16 @@ const commands: readonly ((program: Command) => void)[] = [
   registerToken,
   registerBootstrap,
   registerExplain,
+  registerKeygen,
+  registerKey,
+  registerSign,
+  registerVerify,
+  registerAttest,
+  registerVerifyAttestation,
+  registerInspect,
+  registerCopy,
+  registerSignBlob,
+  registerVerifyBlob,
   registerDemo,
   registerVersion,
 ];

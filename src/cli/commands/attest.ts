@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import { isJsonObject, parseStrictJson } from '../../registry/strict-json.ts';
+import { maxStatementBytes } from '../../signing/format/statement.ts';
+import { CliError } from '../errors.ts';
+import { addRegistryOptions, type RegistryClientOptions } from '../registry-options.ts';
+import { predicateType, predicateTypeNames } from '../signing/predicate-types.ts';
+import { addSigningOptions, type SigningOptions } from '../signing/signing-options.ts';
+import { readBounded } from '../signing/usable.ts';
+
+interface AttestCommandOptions extends SigningOptions, RegistryClientOptions {
+  readonly type: string;
+  readonly predicate: string;
+  readonly recursive?: true;
+  readonly json?: true;
+}
+
+export function registerAttest(program: Command): void {
+  const command = program
+    .command('attest')
+    .description('sign a statement about images (provenance, an SBOM) with ML-DSA and ECDSA together')
+    .argument('<image...>', 'images; a tag is resolved once, and the statement is about the digest it names')
+    .requiredOption('--type <type>', `of the predicate: a URI, or ${predicateTypeNames}`, predicateType)
+    .requiredOption('--predicate <file>', 'what is stated: a file with one JSON object');
+  addSigningOptions(command)
+    .option('--recursive', 'also about each manifest of a multi-architecture image')
+    .option('--json', 'print one JSON document');
+  addRegistryOptions(command)
+    .addHelpText(
+      'after',
+      `
+Example:
+  trellis attest --type slsaprovenance1 --predicate provenance.json --key ci.mldsa65.key --key ci.p256.key \\
+    registry.example/trading/gateway:1.4`,
+    )
+    .action(run);
+}
+
+const maxPredicateDepth = 64;
+
+async function run(
+  images: readonly string[],
+  options: AttestCommandOptions,
+  command: Command,
+): Promise<void> {
+  // Loaded only now: no other command should have to read all of that.
+  const { runSigning } = await import('../signing/run-signing.ts');
+  const predicate = await readPredicate(options.predicate);
+  const claim = { predicateType: options.type, predicate, annotations: {} };
+  const words = { doing: 'attesting', done: 'attested' };
+  await runSigning({ images, claim, options, recursive: options.recursive === true, words }, command);
+}
+
+/** Strictly: what two readers would understand differently is not signed. */
+async function readPredicate(path: string): Promise<unknown> {
+  const bytes = await readBounded('the predicate', path, maxStatementBytes);
+  let parsed: unknown;
+  try {
+    parsed = parseStrictJson(bytes, { maxBytes: maxStatementBytes, maxDepth: maxPredicateDepth });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliError('ERR_USAGE', `the predicate ${path} is no JSON: ${why}`, { cause: error });
+  }
+  if (isJsonObject(parsed)) return parsed;
+  throw new CliError('ERR_USAGE', `the predicate ${path} is not one JSON object`, {
+    hint: 'in-toto predicates are objects; give the SBOM as JSON (spdx-json, cyclonedx-json)',
+  });
+}

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import type { SignBlobOptions } from '../keys/sign-blob.ts';
+import { addKeyOption } from '../signing/key-options.ts';
+
+export function registerSignBlob(program: Command): void {
+  const command = program
+    .command('sign-blob')
+    .description('sign a file with ML-DSA and ECDSA together; stock cosign accepts the ECDSA half')
+    .argument('<file>', 'the file (- is standard input)');
+  addKeyOption(
+    command,
+    'a signing key: a key file of trellis keygen or cosign, env://NAME, awskms:// or gcpkms://; once for each key',
+  )
+    .option(
+      '--password-file <file>',
+      'the password of the key files (else TRELLIS_PASSWORD, COSIGN_PASSWORD, or a prompt)',
+    )
+    .option(
+      '--out-prefix <path>',
+      'write PATH.mldsa65.sigstore.json and so on (default: the name of the file)',
+    )
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+All keys sign one statement, so that none of their signatures can be replaced alone. Each writes a Sigstore bundle; nothing is
+ever overwritten.
+
+Example:
+  trellis sign-blob --key ci.mldsa65.key --key ci.p256.key app.tar.gz
+  cosign verify-blob --key ci.p256.pub --insecure-ignore-tlog --bundle app.tar.gz.p256.sigstore.json app.tar.gz`,
+    )
+    .action(run);
+}
+
+async function run(file: string, options: SignBlobOptions, command: Command): Promise<void> {
+  // Loaded only now: no other command should have to read all of that.
+  const { runSignBlob } = await import('../keys/sign-blob.ts');
+  await runSignBlob(file, options, command);
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { VerifyBlobOptions } from '../keys/verify-blob.ts';
+import { addKeyOption } from '../signing/key-options.ts';
+
+export function registerVerifyBlob(program: Command): void {
+  const command = program
+    .command('verify-blob')
+    .description('verify that a file carries the signatures of sign-blob')
+    .argument('<file>', 'the file (- is standard input)');
+  addKeyOption(
+    command,
+    'a public key: a file, env://NAME, awskms:// or gcpkms://; all keys given must have signed together',
+  )
+    .option(
+      '--bundle <file>',
+      'a bundle of sign-blob; once for each (default: FILE.mldsa65.sigstore.json and so on, of each key)',
+      (text: string, before: readonly string[] = []) => [...before, text],
+    )
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+Ends with 0 when all keys signed the file together, else with 1.
+
+Example:
+  trellis verify-blob --key ci.mldsa65.pub --key ci.p256.pub app.tar.gz`,
+    )
+    .action(run);
+}
+
+async function run(file: string, options: VerifyBlobOptions, command: Command): Promise<void> {
+  // Loaded only now: no other command should have to read all of that.
+  const { runVerifyBlob } = await import('../keys/verify-blob.ts');
+  await runVerifyBlob(file, options, command);
+}

@@ -1,0 +1,52 @@
+// From `--key` to keys.
+
+import { openPublicKey, openSigner } from '../../signing/keys/load.ts';
+import type { PublicKey } from '../../signing/keys/public-key.ts';
+import type { Signer } from '../../signing/keys/signer.ts';
+import { openKmsPublicKey } from '../../signing/kms/open.ts';
+import { CliError } from '../errors.ts';
+import { passwordSource } from '../password.ts';
+import { usable } from './usable.ts';
+
+export interface SignerOptions {
+  readonly key: readonly string[];
+  readonly passwordFile?: string;
+}
+
+/** The signers, in the order given. The password is asked for once. */
+export async function signersOf({ key, passwordFile }: SignerOptions): Promise<readonly Signer[]> {
+  const password = passwordSource({ file: passwordFile, confirm: false });
+  const signers: Signer[] = [];
+  // One after the other: two prompts at once would be a puzzle.
+  for (const each of key) {
+    signers.push(await usable('the key', each, () => openSigner(each, { env: process.env, password })));
+  }
+  refuseTwins(
+    signers.map(({ publicKey }) => publicKey),
+    key,
+  );
+  return signers;
+}
+
+export async function publicKeysOf(keys: readonly string[]): Promise<readonly PublicKey[]> {
+  const opened = keys.map((each) => usable('the key', each, () => openPublicKey(each, { env: process.env })));
+  const publicKeys = await Promise.all(opened);
+  refuseTwins(publicKeys, keys);
+  return publicKeys;
+}
+
+export function kmsPublicKey(uri: string, signal?: AbortSignal): Promise<PublicKey> {
+  return openKmsPublicKey(uri, { env: process.env }, signal);
+}
+
+/** A key that is given twice would look like two signatures. */
+function refuseTwins(keys: readonly PublicKey[], names: readonly string[]): void {
+  for (const [index, { spkiSha256 }] of keys.entries()) {
+    const before = keys.findIndex((each) => each.spkiSha256 === spkiSha256);
+    if (before !== index) {
+      throw new CliError('ERR_USAGE', `${names[index]} is the same key as ${names[before]}`, {
+        hint: 'give each key once',
+      });
+    }
+  }
+}

@@ -1,0 +1,35 @@
+// One look at the registry for all who judge the same image: several policies see the same referrers, and cost one fetch.
+
+import type { RegistryClient } from '../../registry/client.ts';
+import { type Repository, repositoryName } from '../../registry/reference.ts';
+
+type Looks = Pick<RegistryClient, 'referrers' | 'manifest' | 'blob' | 'resolve'>;
+
+/**
+ * A client that asks once for each thing, failures included, and remembers the answer for as long as it lives: for the
+ * verification of one image, whose limits bound what it holds. The signal of whoever asks first counts.
+ */
+export function oneLook(client: RegistryClient): RegistryClient {
+  const seen = new Map<string, Promise<unknown>>();
+  const once = <T>(what: string, ask: () => Promise<T>): Promise<T> => {
+    const known = seen.get(what);
+    if (known !== undefined) return known as Promise<T>;
+    const asked = ask();
+    seen.set(what, asked);
+    return asked;
+  };
+  const at = (repository: Repository) => repositoryName(repository);
+  const looks: Looks = {
+    resolve: (ref, signal) =>
+      once(`resolve ${at(ref)} ${ref.tag} ${ref.digest}`, () => client.resolve(ref, signal)),
+    referrers: (repository, subject, signal) =>
+      once(`referrers ${at(repository)} ${subject}`, () => client.referrers(repository, subject, signal)),
+    manifest: (repository, digest, signal) =>
+      once(`manifest ${at(repository)} ${digest}`, () => client.manifest(repository, digest, signal)),
+    blob: (repository, descriptor, maxBytes, signal) =>
+      once(`blob ${at(repository)} ${descriptor.digest} ${descriptor.size} ${maxBytes}`, () =>
+        client.blob(repository, descriptor, maxBytes, signal),
+      ),
+  };
+  return { ...client, ...looks };
+}
