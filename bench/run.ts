@@ -1,6 +1,6 @@
 // Measures Trellis beside its peers and writes bench/results.md:
 //
-//   npm run bench -- [--quick] [authz] [xds] [svid] [mesh]
+//   npm run bench -- [--quick] [authz] [xds] [svid] [mesh] [signing]
 //
 // Without names it runs all groups, and only then results.md is written. --quick runs fewer rounds and writes nothing.
 
@@ -17,10 +17,11 @@ import { buildPeers } from './measure/go-peers.ts';
 import { machineFacts } from './measure/machine.ts';
 import { resultsPage, type Section, table } from './measure/row.ts';
 import { benchMesh } from './mesh/bench.ts';
+import { benchSigning } from './signing/bench.ts';
 import { benchSvid } from './svid/bench.ts';
 import { benchXds } from './xds/bench.ts';
 
-const groups = { authz: benchAuthz, xds: benchXds, svid: benchSvid, mesh: benchMesh };
+const groups = { authz: benchAuthz, xds: benchXds, svid: benchSvid, mesh: benchMesh, signing: benchSigning };
 type GroupName = keyof typeof groups;
 
 const rounds = 5;

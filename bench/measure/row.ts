@@ -2,7 +2,7 @@
 
 import { pairedRatio, spread } from './statistics.ts';
 
-export type Unit = 'µs' | 'ms' | 's' | 'MB' | '/s';
+export type Unit = 'µs' | 'ms' | 's' | 'MB' | '/s' | 'requests';
 
 export interface Peer {
   readonly name: string;
