@@ -1,14 +1,14 @@
 // The options of every command that speaks to registries, and the client they make.
 
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { dockerCredentials } from '../registry/auth/docker-config.ts';
-import { createRegistryAccess, type RegistryAccess, type RegistryClient } from '../registry/client.ts';
-import { proxiesOf } from '../registry/http/proxy.ts';
+import type { RegistryAccess, RegistryClient } from '../registry/client.ts';
 import { defaultRegistryLimits } from '../registry/limits.ts';
 import { parseRegistry } from '../registry/reference.ts';
-import { CliError } from './errors.ts';
 import { duration } from './options.ts';
+import { readBounded } from './signing/usable.ts';
+
+/** A bundle of all public CAs has 200 KB. */
+const maxCaBytes = 4 * 1024 * 1024;
 
 type Mirrors = Readonly<Record<string, readonly string[]>>;
 
@@ -60,6 +60,10 @@ export async function registryClientOf(options: RegistryClientOptions): Promise<
 /** @throws CliError, RegistryError */
 export async function registryAccessOf(options: RegistryClientOptions): Promise<RegistryAccess> {
   const { registryCa = [], registryMirror, plainHttp, dockerConfig: directory, timeout } = options;
+  // Loaded only now: no other command should have to read an HTTP client.
+  const { createRegistryAccess } = await import('../registry/client.ts');
+  const { dockerCredentials } = await import('../registry/auth/docker-config.ts');
+  const { proxiesOf } = await import('../registry/http/proxy.ts');
   const ca = await Promise.all(registryCa.map(readCa));
   return createRegistryAccess({
     credentials: dockerCredentials({ env: process.env, directory }),
@@ -72,14 +76,7 @@ export async function registryAccessOf(options: RegistryClientOptions): Promise<
 }
 
 async function readCa(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new CliError('ERR_CONFIGURATION', `cannot read the CA file ${file}`, {
-      hint: 'give a PEM file with the certificate of the CA',
-      cause,
-    });
-  }
+  return (await readBounded('the CA file', file, maxCaBytes)).toString('utf8');
 }
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {

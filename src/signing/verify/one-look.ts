@@ -6,8 +6,8 @@ import { type Repository, repositoryName } from '../../registry/reference.ts';
 type Looks = Pick<RegistryClient, 'referrers' | 'manifest' | 'blob' | 'resolve'>;
 
 /**
- * A client that asks once for each thing, failures included, and remembers the answer for as long as it lives: for the
- * verification of one image, whose limits bound what it holds. The signal of whoever asks first counts.
+ * A client that asks once for each thing and remembers the answer for as long as it lives: for the verification of one
+ * image, whose limits bound what it holds. A failure is not remembered: it may be about who asked, such as a deadline.
  */
 export function oneLook(client: RegistryClient): RegistryClient {
   const seen = new Map<string, Promise<unknown>>();
@@ -16,6 +16,7 @@ export function oneLook(client: RegistryClient): RegistryClient {
     if (known !== undefined) return known as Promise<T>;
     const asked = ask();
     seen.set(what, asked);
+    asked.catch(() => seen.delete(what));
     return asked;
   };
   const at = (repository: Repository) => repositoryName(repository);

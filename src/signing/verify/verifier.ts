@@ -6,6 +6,7 @@ import type { Descriptor } from '../../registry/descriptor.ts';
 import { formatReference, type ImageReference, repositoryName } from '../../registry/reference.ts';
 import { signPredicateType } from '../format/statement.ts';
 import { withDeadline } from './deadline.ts';
+import { evaluateOnce } from './evaluate-once.ts';
 import { type Examined, examine } from './examine.ts';
 import { BundleSource } from './fetch.ts';
 import type { FoundBundle } from './found.ts';
@@ -53,7 +54,8 @@ async function verifyImage(
   limits: VerificationLimits,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { reference, policy, client, now } = request;
+  const { reference, client, now } = request;
+  const policy = { ...request.policy, attestations: evaluateOnce(request.policy.attestations) };
   const digest = reference.digest ?? (await client.resolve(reference, signal)).digest;
   const question: Question = {
     reference: formatReference(reference),

@@ -100,7 +100,7 @@ describe('the client', () => {
 
   test('is not made with a CA file that is missing, or that is something else', async () => {
     await expect(registryClientOf({ registryCa: ['/nowhere/ca.pem'] })).rejects.toMatchObject({
-      code: 'ERR_CONFIGURATION',
+      code: 'ERR_USAGE',
     });
     const { keyFile, caFile } = await makeTls();
     const wrong = { code: 'ERR_REGISTRY_CONFIGURATION' };

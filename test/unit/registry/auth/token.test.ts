@@ -162,6 +162,25 @@ describe('a token is kept', () => {
   });
 });
 
+test('a token that is refused when nobody waits for it any more is nobody’s error', async () => {
+  const controller = new AbortController();
+  const answered = Promise.withResolvers<void>();
+  const { registry, client } = await setting({
+    tokens: (_, response) => {
+      response.on('close', answered.resolve);
+      answer(response, 401);
+    },
+  });
+  const credentials = async (): Promise<undefined> => {
+    controller.abort(new Error('enough'));
+  };
+  const reading = client({ credentials }).blob(repositoryOn(registry), blob, 100, controller.signal);
+  await expect(reading).rejects.toThrow('enough');
+  // A rejection that nobody handles would fail the run.
+  await answered.promise;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+});
+
 describe('when there is no way in', () => {
   const never = { takes: () => false };
 

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   encodeStatement,
   maxStatementBytes,
@@ -7,12 +7,8 @@ import {
 import { failure } from '../support.ts';
 import { attestation, binding, changed, hex, type Loose, Replacement, signature } from './support.ts';
 
-let signatureJson: Loose;
-let attestationJson: Loose;
-beforeAll(() => {
-  signatureJson = JSON.parse(encodeStatement(signature).toString());
-  attestationJson = JSON.parse(encodeStatement(attestation).toString());
-});
+const signatureJson = (): Loose => JSON.parse(encodeStatement(signature).toString());
+const attestationJson = (): Loose => JSON.parse(encodeStatement(attestation).toString());
 
 describe('a statement', () => {
   test('of a signature is read back as it was', () => {
@@ -21,7 +17,7 @@ describe('a statement', () => {
     expect(read).toEqual({
       subject: signature.subject,
       predicateType: signature.predicateType,
-      predicate: signatureJson.predicate,
+      predicate: signatureJson().predicate,
       annotations,
       binding,
     });
@@ -34,7 +30,7 @@ describe('a statement', () => {
   });
 
   test('has its binding in the predicate of a signature, beside the digest in an attestation', () => {
-    expect(signatureJson).toEqual({
+    expect(signatureJson()).toEqual({
       _type: 'https://in-toto.io/Statement/v1',
       subject: [{ digest: { sha256: hex }, annotations: {} }],
       predicateType: 'https://sigstore.dev/cosign/sign/v1',
@@ -48,8 +44,8 @@ describe('a statement', () => {
         },
       },
     });
-    expect(attestationJson.predicate).toEqual(attestation.predicate);
-    expect(attestationJson.subject[0].annotations.trellis).toEqual(signatureJson.predicate.trellis);
+    expect(attestationJson().predicate).toEqual(attestation.predicate);
+    expect(attestationJson().subject[0].annotations.trellis).toEqual(signatureJson().predicate.trellis);
   });
 
   test('may have a member trellis in the predicate of an attestation, which is its own business', () => {
@@ -286,17 +282,17 @@ describe('a statement', () => {
       /unknown member "expires"/,
     ],
   ])('with %s is refused', async (_, change, reason) => {
-    await failure('ERR_STATEMENT_INVALID', () => parseStatement(changed(signatureJson, change)), reason);
+    await failure('ERR_STATEMENT_INVALID', () => parseStatement(changed(signatureJson(), change)), reason);
   });
 
   test.each([null, 'x', 1, [], {}, true])(
     'whose trellis member is %j is refused, not unbound',
     async (value) => {
-      const ofSignature = changed(signatureJson, (copy) => {
+      const ofSignature = changed(signatureJson(), (copy) => {
         copy.predicate.trellis = value;
       });
       await failure('ERR_BINDING_INVALID', () => parseStatement(ofSignature), /trellis/);
-      const ofAttestation = changed(attestationJson, (copy) => {
+      const ofAttestation = changed(attestationJson(), (copy) => {
         copy.subject[0].annotations.trellis = value;
       });
       await failure('ERR_BINDING_INVALID', () => parseStatement(ofAttestation), /trellis/);
@@ -304,11 +300,11 @@ describe('a statement', () => {
   );
 
   test('without a trellis member is unbound', () => {
-    const unbound = changed(signatureJson, (copy) => {
+    const unbound = changed(signatureJson(), (copy) => {
       copy.predicate = {};
     });
     expect(parseStatement(unbound).binding).toBeUndefined();
-    const noAnnotations = changed(attestationJson, (copy) => {
+    const noAnnotations = changed(attestationJson(), (copy) => {
       delete copy.subject[0].annotations;
     });
     expect(parseStatement(noAnnotations)).toMatchObject({ binding: undefined, annotations: {} });
