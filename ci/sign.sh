@@ -29,12 +29,11 @@ each_line --key "${TRELLIS_INPUT_KEYS:-}"
 each_line --annotation "${TRELLIS_INPUT_ANNOTATIONS:-}"
 each_line --timestamp "${TRELLIS_INPUT_TIMESTAMP_URL:-}"
 if is_true recursive "${TRELLIS_INPUT_RECURSIVE:-}"; then arguments+=(--recursive); fi
-if is_true keyless "${TRELLIS_INPUT_KEYLESS:-}"; then
-  arguments+=(--keyless)
-  each_line --fulcio-url "${TRELLIS_INPUT_FULCIO_URL:-}"
-  each_line --rekor-url "${TRELLIS_INPUT_REKOR_URL:-}"
-  each_line --trusted-root "${TRELLIS_INPUT_TRUSTED_ROOT:-}"
-fi
+if is_true keyless "${TRELLIS_INPUT_KEYLESS:-}"; then arguments+=(--keyless); fi
+# Also where they mean nothing: trellis refuses that, and an input that is ignored would look like one that is obeyed.
+each_line --fulcio-url "${TRELLIS_INPUT_FULCIO_URL:-}"
+each_line --rekor-url "${TRELLIS_INPUT_REKOR_URL:-}"
+each_line --trusted-root "${TRELLIS_INPUT_TRUSTED_ROOT:-}"
 arguments+=(--)
 each_line '' "${TRELLIS_INPUT_IMAGES:-}"
 

@@ -3,6 +3,7 @@
 import type { AgentErrorCode } from '../agent/errors.ts';
 import type { ControlPlaneErrorCode } from '../control-plane/errors.ts';
 import type { IdentityErrorCode } from '../identity/errors.ts';
+import type { PolicyErrorCode } from '../policy/errors.ts';
 import type { RegistryErrorCode } from '../registry/errors.ts';
 import type { SigningErrorCode } from '../signing/errors.ts';
 import type { TelemetryErrorCode } from '../telemetry/errors.ts';
@@ -13,6 +14,8 @@ export type CliErrorCode =
   | 'ERR_CHECK_FAILED'
   | 'ERR_USAGE'
   | 'ERR_UNAVAILABLE'
+  /** The time that `--deadline` gives has passed. */
+  | 'ERR_DEADLINE'
   | 'ERR_NODE_LACKS_ML_DSA'
   | 'ERR_CANNOT_CREATE'
   | 'ERR_NO_PERMISSION'
@@ -22,6 +25,7 @@ const exitCodeOfCliError: Readonly<Record<CliErrorCode, ExitCode>> = {
   ERR_CHECK_FAILED: exitCodes.failure,
   ERR_USAGE: exitCodes.usage,
   ERR_UNAVAILABLE: exitCodes.unavailable,
+  ERR_DEADLINE: exitCodes.registry,
   ERR_NODE_LACKS_ML_DSA: exitCodes.unavailable,
   ERR_CANNOT_CREATE: exitCodes.cannotCreate,
   ERR_NO_PERMISSION: exitCodes.noPermission,
@@ -159,7 +163,7 @@ const exitCodeOfSigningError: Readonly<Record<SigningErrorCode, ExitCode>> = {
   ERR_BINDING_INVALID: exitCodes.failure,
   ERR_ENVELOPE_INVALID: exitCodes.failure,
   ERR_ENVELOPE_SIGNATURE_COUNT: exitCodes.failure,
-  ERR_BUNDLE_INVALID: exitCodes.failure,
+  ERR_SIGSTORE_BUNDLE_INVALID: exitCodes.failure,
   ERR_BUNDLE_MEDIA_TYPE: exitCodes.failure,
   ERR_BUNDLE_NOT_DSSE: exitCodes.failure,
   ERR_BUNDLE_TOO_LARGE: exitCodes.failure,
@@ -169,23 +173,33 @@ const exitCodeOfSigningError: Readonly<Record<SigningErrorCode, ExitCode>> = {
   ERR_SIGSTORE_URL_INVALID: exitCodes.usage,
   ERR_SIGSTORE_SERVICE: exitCodes.registry,
   ERR_SIGNATURE_INVALID: exitCodes.failure,
+  ERR_TIMESTAMP_NOT_VERIFIED: exitCodes.failure,
   ERR_NOT_VERIFIED_AFTER_SIGNING: exitCodes.failure,
   ERR_VERIFICATION_DEADLINE: exitCodes.registry,
 };
 
-// A Map, because a code is whatever an error says it is: `toString` must not be found.
-const exitCodeByErrorCode: ReadonlyMap<string, ExitCode> = new Map(
-  Object.entries({
-    ...exitCodeOfSystemError,
-    ...exitCodeOfTelemetryError,
-    ...exitCodeOfToolError,
-    ...exitCodeOfIdentityError,
-    ...exitCodeOfControlPlaneError,
-    ...exitCodeOfAgentError,
-    ...exitCodeOfRegistryError,
-    ...exitCodeOfSigningError,
-  }),
-);
+/** A condition that is no good: on the command line, or in a policy that a command was given. */
+const exitCodeOfPolicyError: Readonly<Record<PolicyErrorCode, ExitCode>> = {
+  ERR_CONDITION_SYNTAX: exitCodes.usage,
+  ERR_CONDITION_NAME: exitCodes.usage,
+  ERR_CONDITION_TYPE: exitCodes.usage,
+  ERR_CONDITION_COST: exitCodes.usage,
+};
+
+/**
+ * By the class of the error, as its `name` says it: two folders may have a code of one name, and each means its own. Commands
+ * handle those of the other folders where they arise.
+ */
+export const exitCodesByErrorClass: Readonly<Record<string, Readonly<Record<string, ExitCode>>>> = {
+  TelemetryError: exitCodeOfTelemetryError,
+  ToolError: exitCodeOfToolError,
+  IdentityError: exitCodeOfIdentityError,
+  ControlPlaneError: exitCodeOfControlPlaneError,
+  AgentError: exitCodeOfAgentError,
+  RegistryError: exitCodeOfRegistryError,
+  SigningError: exitCodeOfSigningError,
+  PolicyError: exitCodeOfPolicyError,
+};
 
 /** What to print about an error, and the code to end with. */
 export interface Failure {
@@ -194,8 +208,16 @@ export interface Failure {
   readonly hint: string | undefined;
 }
 
-function codeOf(error: Error): string | undefined {
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+/** Undefined for what nobody expected. */
+function expectedExitCode(error: Error): ExitCode | undefined {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const table = own(exitCodesByErrorClass, error.name) ?? exitCodeOfSystemError;
+  return own(table, code);
+}
+
+/** Names and codes are whatever an error says they are: `toString` must not be found. */
+function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 /** Never throws, whatever was thrown at us. Anything not known to be expected counts as a defect of ours. */
@@ -204,7 +226,7 @@ export function explainFailure(error: unknown): Failure {
     return { exitCode: exitCodeOfCliError[error.code], message: error.message, hint: error.hint };
   }
   if (error instanceof Error) {
-    const exitCode = exitCodeByErrorCode.get(codeOf(error) ?? '');
+    const exitCode = expectedExitCode(error);
     if (exitCode !== undefined) return { exitCode, message: error.message, hint: undefined };
   }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -19,17 +19,21 @@ import { registerVerify } from './commands/verify.ts';
 import { registerVerifyAttestation } from './commands/verify-attestation.ts';
 import { registerVerifyBlob } from './commands/verify-blob.ts';
 import { registerVersion } from './commands/version.ts';
-import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts';
+import { type ExitCode, exitCodeHelp, exitCodes, signingExitCode } from './exit-codes.ts';
 import { report } from './report.ts';
 
-const commands: readonly ((program: Command) => void)[] = [
+type Register = (program: Command) => void;
+
+const meshCommands: readonly Register[] = [
   registerControlPlane,
   registerAgent,
   registerToken,
   registerBootstrap,
   registerExplain,
-  registerKeygen,
-  registerKey,
+  registerDemo,
+];
+
+const signingCommands: readonly Register[] = [
   registerSign,
   registerVerify,
   registerAttest,
@@ -38,8 +42,8 @@ const commands: readonly ((program: Command) => void)[] = [
   registerCopy,
   registerSignBlob,
   registerVerifyBlob,
-  registerDemo,
-  registerVersion,
+  registerKeygen,
+  registerKey,
 ];
 
 /** Where output goes. */
@@ -56,14 +60,29 @@ const processStreams: CliStreams = {
 function createProgram(streams: CliStreams): Command {
   const program = new Command('trellis');
   program
-    .description('A post-quantum service mesh for Kubernetes workloads, on stock Envoy')
+    .description(
+      'A post-quantum service mesh for Kubernetes workloads on stock Envoy, and hybrid signatures of their images',
+    )
     .option('--verbose', 'show the stack of an error')
     .exitOverride()
     .configureOutput({ writeOut: streams.stdout, writeErr: streams.stderr })
     .showHelpAfterError('(add --help for the options)')
     .addHelpText('after', exitCodeHelp());
-  for (const register of commands) register(program);
+  program.commandsGroup('Mesh:');
+  for (const register of meshCommands) register(program);
+  program.commandsGroup(signingGroup);
+  for (const register of signingCommands) register(program);
+  program.commandsGroup('About:').helpCommand('help [command]', 'show the options of a command');
+  registerVersion(program);
   return program;
+}
+
+const signingGroup = 'Images, signatures and keys:';
+
+/** By the first word that is no option: nothing before a command takes a value. */
+function isSigningCommand(program: Command, argv: readonly string[]): boolean {
+  const name = argv.find((word) => !word.startsWith('-'));
+  return program.commands.some((each) => each.name() === name && each.helpGroup() === signingGroup);
 }
 
 /** Runs one command line (without the `node` and script words) to its end. Never throws. */
@@ -75,7 +94,8 @@ export async function main(argv: readonly string[], streams: CliStreams = proces
   } catch (error) {
     // Commander has printed its own message by now; --help and the like come here too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    return report(error, { write: streams.stderr, verbose: program.opts()['verbose'] === true });
+    const exitCode = report(error, { write: streams.stderr, verbose: program.opts()['verbose'] === true });
+    return isSigningCommand(program, argv) ? signingExitCode(exitCode) : exitCode;
   }
 }
 
@@ -83,7 +103,10 @@ export async function main(argv: readonly string[], streams: CliStreams = proces
 export async function start(): Promise<void> {
   const argv = process.argv.slice(2);
   const die = (error: unknown): void => {
-    process.exit(report(error, { write: processStreams.stderr, verbose: argv.includes('--verbose') }));
+    const exitCode = report(error, { write: processStreams.stderr, verbose: argv.includes('--verbose') });
+    process.exit(
+      isSigningCommand(createProgram(processStreams), argv) ? signingExitCode(exitCode) : exitCode,
+    );
   };
   // Rejections that nobody handles arrive here too.
   process.on('uncaughtException', die);

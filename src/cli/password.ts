@@ -29,7 +29,7 @@ export interface Terminal {
 
 /**
  * Gives the password when it is first needed, and the same one from then on.
- * @throws CliError ERR_USAGE when nobody can be asked, ERR_CONFIGURATION for an unusable file
+ * @throws CliError ERR_USAGE when nobody can be asked, or the file cannot be used
  */
 export function passwordSource(options: PasswordOptions): () => Promise<string> {
   let password: Promise<string> | undefined;
@@ -41,7 +41,7 @@ export function passwordSource(options: PasswordOptions): () => Promise<string> 
 
 async function find(options: PasswordOptions): Promise<string> {
   const { file, env = process.env, warn = warnOnStderr } = options;
-  if (file !== undefined) return await readSecret(file);
+  if (file !== undefined) return await readSecret(file, { what: 'the password file', fault: 'ERR_USAGE' });
   const password = fromEnvironment(env) ?? (await ask(options));
   if (password === '') {
     warn(

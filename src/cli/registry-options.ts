@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { RegistryAccess, RegistryClient } from '../registry/client.ts';
 import { defaultRegistryLimits } from '../registry/limits.ts';
 import { parseRegistry } from '../registry/reference.ts';
+import { readNamedFile } from './named-file.ts';
 import { duration } from './options.ts';
-import { readBounded } from './signing/usable.ts';
 
 /** A bundle of all public CAs has 200 KB. */
 const maxCaBytes = 4 * 1024 * 1024;
@@ -76,7 +76,7 @@ export async function registryAccessOf(options: RegistryClientOptions): Promise<
 }
 
 async function readCa(file: string): Promise<string> {
-  return (await readBounded('the CA file', file, maxCaBytes)).toString('utf8');
+  return (await readNamedFile('the CA file', file, maxCaBytes)).toString('utf8');
 }
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {

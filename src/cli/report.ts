@@ -1,6 +1,7 @@
 // Tells the user about a failure. Kept apart from main.ts so that what is printed can be tested for any error.
 
 import { inspect } from 'node:util';
+import { escapeInvisible } from '../model/problem.ts';
 import { explainFailure } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 
@@ -13,8 +14,13 @@ export interface ReportOptions {
 /** Prints what is wrong and what to do, and returns the code to end with. */
 export function report(error: unknown, { write, verbose }: ReportOptions): ExitCode {
   const { message, hint, exitCode } = explainFailure(error);
-  write(`trellis: ${message}\n`);
-  if (hint !== undefined) write(`  ${hint}\n`);
+  write(`trellis: ${forTerminal(message)}\n`);
+  if (hint !== undefined) write(`  ${forTerminal(hint)}\n`);
   if (verbose) write(`${inspect(error)}\n`);
   return exitCode;
+}
+
+/** Messages may quote what a registry or a file said: lines stay lines, and nothing in them acts on the terminal. */
+function forTerminal(text: string): string {
+  return text.split('\n').map(escapeInvisible).join('\n');
 }

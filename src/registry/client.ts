@@ -21,8 +21,6 @@ import { listReferrers } from './referrers.ts';
 import type { Session } from './session.ts';
 import { createSessions, type SessionOf } from './sessions.ts';
 
-export type { Artifact, Referrers };
-
 export interface RegistryClient {
   /**
    * What the reference names now: one request for the manifest, whose bytes tell digest, size and media type. With a

@@ -50,7 +50,7 @@ function missingFrom(
   index: FallbackIndex | undefined,
   entries: readonly Descriptor[],
 ): readonly Descriptor[] {
-  const present = new Set(index?.manifest.manifests.map(({ digest }) => digest));
+  const present = new Set(index?.descriptors.map(({ digest }) => digest));
   return entries.filter(({ digest }) => !present.has(digest));
 }
 
@@ -59,10 +59,9 @@ function withEntries(
   entries: readonly Descriptor[],
   limits: RegistryLimits,
 ): { readonly bytes: Buffer; readonly mediaType: string } {
-  // What others wrote stays as they wrote it, members that we do not know included. It was checked when it was read.
-  const before = index === undefined ? {} : (JSON.parse(index.bytes.toString('utf8')) as object);
-  const kept: readonly unknown[] =
-    'manifests' in before && Array.isArray(before.manifests) ? before.manifests : [];
+  // What others wrote stays as they wrote it, members and entries that we do not know included.
+  const before = index?.document ?? {};
+  const kept: readonly unknown[] = Array.isArray(before['manifests']) ? before['manifests'] : [];
   const mediaType = index?.mediaType ?? ociIndex;
   const manifests = [...kept, ...entries];
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...before, manifests }));

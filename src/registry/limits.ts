@@ -7,6 +7,8 @@ export interface RegistryLimits {
   /** Descriptors of all pages of a referrers list. */
   readonly maxReferrers: number;
   readonly maxReferrerPages: number;
+  /** All pages together. Annotations of referrers are in it, which whoever may push can make long. */
+  readonly maxReferrerListBytes: number;
   readonly maxRedirects: number;
   /** Attempts at one request, the first one included. */
   readonly maxAttempts: number;
@@ -34,6 +36,7 @@ export const defaultRegistryLimits: RegistryLimits = {
   // An image has a few; a thousand is somebody's junk, and still answered.
   maxReferrers: 4_096,
   maxReferrerPages: 64,
+  maxReferrerListBytes: 16 * 1024 * 1024,
   // Registry, storage, and a region in between.
   maxRedirects: 5,
   maxAttempts: 4,

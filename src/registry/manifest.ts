@@ -7,8 +7,6 @@ import { RegistryError } from './errors.ts';
 import { kindOf } from './media-types.ts';
 import { type JsonObject, parseStrictJson } from './strict-json.ts';
 
-export type { Descriptor };
-
 interface Common {
   readonly mediaType: string;
   readonly subject?: Descriptor;

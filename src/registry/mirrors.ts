@@ -2,12 +2,10 @@
 // what they lack or fail to answer the origin is asked for; nothing is ever written to them.
 
 import { RegistryError } from './errors.ts';
-import { parseRegistry, type Repository } from './reference.ts';
+import { isRepositoryPath, parseRegistry, type Repository } from './reference.ts';
 
 /** Of a registry, its mirrors as `host[:port][/path]`: `docker.io/library/nginx` is at `mirror.example/hub/library/nginx`. */
 export type Mirrors = ReadonlyMap<string, readonly Repository[]>;
-
-const pathPattern = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 
 /** @throws RegistryError ERR_REGISTRY_CONFIGURATION, ERR_REFERENCE_INVALID */
 export function parseMirrors(mirrors: Readonly<Record<string, readonly string[]>>): Mirrors {
@@ -19,7 +17,7 @@ export function parseMirrors(mirrors: Readonly<Record<string, readonly string[]>
 function parsePlace(text: string): Repository {
   const [host = '', ...rest] = text.split('/');
   const path = rest.join('/');
-  if (path !== '' && !pathPattern.test(path)) {
+  if (path !== '' && !isRepositoryPath(path)) {
     throw new RegistryError(
       'ERR_REGISTRY_CONFIGURATION',
       `${JSON.stringify(text)} is no mirror: give HOST or HOST/PATH`,

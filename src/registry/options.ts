@@ -58,13 +58,23 @@ export function withDefaults(options: RegistryOptions): FullOptions {
     ca,
     mirrors: options.mirrors ?? {},
     proxyFor: options.proxyFor ?? noProxy,
-    plainHttp: (options.plainHttp ?? []).map(parseRegistry),
+    plainHttp: (options.plainHttp ?? []).map(parsePlainHttp),
     loopbackRegistries: options.loopbackRegistries ?? true,
     limits: { ...defaultRegistryLimits, ...options.limits },
     now: options.now ?? (() => new Date()),
     random: options.random ?? Math.random,
     sleep: options.sleep ?? ((ms, signal) => sleepFor(ms, undefined, { ...(signal && { signal }) })),
   };
+}
+
+/** Without its port the name would stand for every port of the host. */
+function parsePlainHttp(text: string): string {
+  const registry = parseRegistry(text);
+  if (!text.endsWith(':443')) return registry;
+  throw new RegistryError(
+    'ERR_REGISTRY_CONFIGURATION',
+    `${JSON.stringify(text)} cannot be spoken to without TLS: port 443 is that of TLS; name another port, or the host alone for all of its ports`,
+  );
 }
 
 const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;

@@ -17,7 +17,7 @@ export async function pullManifest(
   limits: ManifestLimits,
   signal?: AbortSignal,
 ): Promise<FetchedManifest> {
-  const reply = await getManifest(session, repository, digest, limits, signal);
+  const reply = await getManifest(session, repository, digest, limits.maxBytes, signal);
   if (!isDigestOf(digest, reply.bytes)) throw mismatch(session, digest);
   return readReply(session, reply, digest, limits);
 }
@@ -30,20 +30,43 @@ export async function pullTag(
   limits: ManifestLimits,
   signal?: AbortSignal,
 ): Promise<FetchedManifest> {
-  const reply = await getManifest(session, repository, tag, limits, signal);
+  const { reply, digest } = await getTag(session, repository, tag, limits.maxBytes, signal);
+  return readReply(session, reply, digest, limits);
+}
+
+/** What a tag names now, not read. @throws RegistryError as `pullManifest`, but ERR_MANIFEST_INVALID */
+export async function pullTagBytes(
+  session: Session,
+  repository: Repository,
+  tag: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<{ readonly bytes: Buffer; readonly mediaType: string }> {
+  const { reply } = await getTag(session, repository, tag, maxBytes, signal);
+  return { bytes: reply.bytes, mediaType: mediaTypeOf(reply.header('content-type')) ?? '' };
+}
+
+async function getTag(
+  session: Session,
+  repository: Repository,
+  tag: string,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly reply: Reply; readonly digest: Digest }> {
+  const reply = await getManifest(session, repository, tag, maxBytes, signal);
   const hint = reply.header('docker-content-digest');
   // The bytes decide. The header says which algorithm the registry goes by, and is a lie when it names other bytes.
   const claimed = hint !== undefined && isDigest(hint) ? hint : undefined;
   const digest = digestOf(reply.bytes, claimed && algorithmOf(claimed));
   if (claimed !== undefined && claimed !== digest) throw mismatch(session, claimed);
-  return readReply(session, reply, digest, limits);
+  return { reply, digest };
 }
 
 async function getManifest(
   session: Session,
   repository: Repository,
   name: string,
-  limits: ManifestLimits,
+  maxBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Reply> {
   return await session.send(
@@ -54,7 +77,7 @@ async function getManifest(
       scopes: [pullScope(repository)],
       headers: { accept: acceptedManifests },
       expected: [200],
-      maxBytes: limits.maxBytes,
+      maxBytes,
     },
     signal,
   );

@@ -1,7 +1,7 @@
 // Writing blobs and manifests (OCI distribution specification, "Pushing").
 
 import type { Descriptor } from './descriptor.ts';
-import { algorithmOf, type Digest, digestOf } from './digest.ts';
+import { algorithmOf, type Digest, digestOf, isDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
 import type { StreamBody } from './http/exchange.ts';
 import { acceptedManifests } from './media-types.ts';
@@ -203,5 +203,6 @@ export async function putManifest(
       `${session.base.host} has stored ${stored} when it was sent ${digest}`,
     );
   }
-  return { digest, acceptedSubject: reply.header('oci-subject') as Digest | undefined };
+  const subject = reply.header('oci-subject');
+  return { digest, acceptedSubject: subject !== undefined && isDigest(subject) ? subject : undefined };
 }

@@ -7,7 +7,10 @@ import { type Digest, parseDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
 
 export interface Repository {
-  /** `host` or `host:port`, in lower case, as it is written in references (`docker.io`, not the host that serves it). */
+  /**
+   * `host` or `host:port`, in lower case, as it is written in references (`docker.io`, not the host that serves it). Port
+   * 443 is never written: a registry has one name, or signatures, credentials, mirrors and policies miss the other.
+   */
   readonly registry: string;
   readonly path: string;
 }
@@ -24,8 +27,16 @@ const maxReferenceChars = 1_024;
 const maxPathChars = 255;
 const maxPort = 65_535;
 
+/** TLS without a port is there. */
+const impliedPort = /:443$/;
+
 const dockerHub = 'docker.io';
-const dockerHubAliases = new Set([dockerHub, 'index.docker.io', 'registry-1.docker.io']);
+/** Names by which it goes, its own among them. */
+export const dockerHubAliases: ReadonlySet<string> = new Set([
+  dockerHub,
+  'index.docker.io',
+  'registry-1.docker.io',
+]);
 
 // The alternatives of each repetition begin with different characters, so matching is linear.
 const pathPattern = /^[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*)*$/;
@@ -42,7 +53,7 @@ export function parseReference(text: string): ImageReference {
   const digest = at === -1 ? undefined : parseDigest(text.slice(at + 1));
   const { name, tag } = splitTag(text, at === -1 ? text : text.slice(0, at));
   const { registry, path } = splitRegistry(text, name);
-  if (!pathPattern.test(path)) {
+  if (!isRepositoryPath(path)) {
     throw invalid(text, 'a repository is lower-case letters, digits and single . _ - between them, with /');
   }
   if (path.length > maxPathChars) throw invalid(text, `its path is longer than ${maxPathChars} characters`);
@@ -62,10 +73,12 @@ export function repositoryName({ registry, path }: Repository): string {
 
 /** A registry name alone, as the options of a client have it: `host` or `host:port`. @throws RegistryError ERR_REFERENCE_INVALID */
 export function parseRegistry(text: string): string {
-  const registry = text.toLowerCase();
-  const problem = problemOfRegistry(registry);
-  if (problem !== undefined) throw invalid(text, problem);
-  return dockerHubAliases.has(registry) ? dockerHub : registry;
+  return readRegistry(text, text);
+}
+
+/** Whether the text is `path` of a repository. Its length is not looked at: paths of mirrors come before others. */
+export function isRepositoryPath(text: string): boolean {
+  return pathPattern.test(text);
 }
 
 function splitTag(text: string, name: string): { readonly name: string; readonly tag: string | undefined } {
@@ -89,13 +102,17 @@ function splitRegistry(text: string, name: string): Repository {
     return { registry: dockerHub, path: slash === -1 ? `library/${name}` : name };
   }
   const path = name.slice(slash + 1);
-  const registry = first.toLowerCase();
-  if (dockerHubAliases.has(registry)) {
-    return { registry: dockerHub, path: path.includes('/') ? path : `library/${path}` };
-  }
+  const registry = readRegistry(text, first);
+  return { registry, path: registry === dockerHub && !path.includes('/') ? `library/${path}` : path };
+}
+
+/** @param text that holds the name, for the message */
+function readRegistry(text: string, name: string): string {
+  const registry = name.toLowerCase();
   const problem = problemOfRegistry(registry);
   if (problem !== undefined) throw invalid(text, problem);
-  return { registry, path };
+  const short = registry.replace(impliedPort, '');
+  return dockerHubAliases.has(short) ? dockerHub : short;
 }
 
 /** Why `registry` is no `host[:port]`; undefined when it is. */
@@ -105,7 +122,8 @@ function problemOfRegistry(registry: string): string | undefined {
   if (host === undefined || (name !== undefined && !hostPattern.test(name))) {
     return `${JSON.stringify(registry)} is no registry: give HOST or HOST:PORT`;
   }
-  if (port !== undefined && (Number(port) < 1 || Number(port) > maxPort)) return `there is no port ${port}`;
+  if (port !== undefined && (port.startsWith('0') || Number(port) > maxPort))
+    return `there is no port ${port}`;
   // URL readers turn 0x7f.1 and 2130706433 into addresses: a registry has one spelling, or rules about hosts miss it.
   if (!URL.canParse(`https://${host}`) || new URL(`https://${host}`).hostname !== host) {
     return `${JSON.stringify(host)} is not how this host is written`;

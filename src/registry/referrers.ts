@@ -7,10 +7,10 @@ import { algorithmOf, type Digest, hexOf } from './digest.ts';
 import { RegistryError } from './errors.ts';
 import type { RegistryLimits } from './limits.ts';
 import { nextLink } from './link.ts';
-import { type FetchedManifest, type IndexManifest, parseManifest } from './manifest.ts';
-import { mediaTypeOf, ociIndex } from './media-types.ts';
-import { pullTag } from './pull.ts';
+import { kindOf, mediaTypeOf, ociIndex } from './media-types.ts';
+import { pullTagBytes } from './pull.ts';
 import type { Repository } from './reference.ts';
+import { type ReferrerList, readReferrerList } from './referrer-list.ts';
 import { pullScope } from './scopes.ts';
 import type { Reply, Session } from './session.ts';
 
@@ -33,7 +33,7 @@ export async function listReferrers(
   const fromApi = await askApi(session, repository, subject, limits, signal);
   if (fromApi !== undefined) return { descriptors: fromApi, source: 'api' };
   const index = await pullFallbackIndex(session, repository, subject, limits, signal);
-  const descriptors = index?.manifest.manifests ?? [];
+  const descriptors = index?.descriptors ?? [];
   checkCount(descriptors.length, limits);
   return { descriptors, source: 'tag' };
 }
@@ -48,11 +48,13 @@ async function askApi(
 ): Promise<readonly Descriptor[] | undefined> {
   const descriptors: Descriptor[] = [];
   const visited = new Set<string>();
+  let bytesLeft = limits.maxReferrerListBytes;
   let target: string | URL = `${repository.path}/referrers/${subject}`;
   for (let page = 1; ; page += 1) {
-    const reply = await getPage(session, repository, target, page === 1, limits, signal);
+    const reply = await getPage(session, repository, target, page === 1, bytesLeft, signal);
     if (reply.status === 404) return undefined;
-    descriptors.push(...readPage(session, reply, limits));
+    bytesLeft -= reply.bytes.byteLength;
+    descriptors.push(...readPage(session, reply));
     checkCount(descriptors.length, limits);
     visited.add(reply.url.href);
     const next = nextPage(session, reply, visited);
@@ -69,7 +71,7 @@ async function getPage(
   repository: Repository,
   target: string | URL,
   isFirst: boolean,
-  limits: RegistryLimits,
+  maxBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Reply> {
   return await session.send(
@@ -81,13 +83,13 @@ async function getPage(
       headers: { accept: ociIndex },
       // Only the first page may say that there is no such list.
       expected: isFirst ? [200, 404] : [200],
-      maxBytes: limits.manifest.maxBytes,
+      maxBytes,
     },
     signal,
   );
 }
 
-function readPage(session: Session, reply: Reply, limits: RegistryLimits): readonly Descriptor[] {
+function readPage(session: Session, reply: Reply): readonly Descriptor[] {
   const mediaType = mediaTypeOf(reply.header('content-type'));
   if (mediaType !== ociIndex) {
     throw new RegistryError(
@@ -95,8 +97,7 @@ function readPage(session: Session, reply: Reply, limits: RegistryLimits): reado
       `${session.base.host} answers a question for referrers with ${JSON.stringify(mediaType ?? 'nothing')}, which is no list of them`,
     );
   }
-  const list = parseManifest(reply.bytes, mediaType, limits.manifest);
-  return list.kind === 'index' ? list.manifests : [];
+  return readReferrerList(reply.bytes).descriptors;
 }
 
 function nextPage(session: Session, reply: Reply, visited: ReadonlySet<string>): URL | undefined {
@@ -112,8 +113,8 @@ function nextPage(session: Session, reply: Reply, visited: ReadonlySet<string>):
   return url;
 }
 
-export interface FallbackIndex extends FetchedManifest {
-  readonly manifest: IndexManifest;
+export interface FallbackIndex extends ReferrerList {
+  readonly mediaType: string;
 }
 
 /** Undefined when there is none yet. @throws RegistryError */
@@ -126,16 +127,21 @@ export async function pullFallbackIndex(
 ): Promise<FallbackIndex | undefined> {
   const tag = fallbackTag(subject);
   try {
-    const found = await pullTag(session, repository, tag, limits.manifest, signal);
-    const { manifest } = found;
-    if (manifest.kind === 'index') return { ...found, manifest };
+    const { bytes, mediaType } = await pullTagBytes(
+      session,
+      repository,
+      tag,
+      limits.manifest.maxBytes,
+      signal,
+    );
+    if (kindOf(mediaType) === 'index') return { ...readReferrerList(bytes), mediaType };
   } catch (error) {
     if (error instanceof RegistryError && error.code === 'ERR_REGISTRY_NOT_FOUND') return undefined;
     throw error;
   }
   throw new RegistryError(
     'ERR_MANIFEST_INVALID',
-    `${session.base.host}: the tag ${tag} of ${repository.path} should be a list of referrers, and is an image`,
+    `${session.base.host}: the tag ${tag} of ${repository.path} should be a list of referrers, and is none`,
   );
 }
 

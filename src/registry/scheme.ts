@@ -24,8 +24,8 @@ export async function baseUrlOf(
   const isNamed = rules.plainHttp.has(url.host) || rules.plainHttp.has(url.hostname);
   const mayBePlain = zone === 'loopback' && isLoopbackName(url.hostname);
   const isPlain = isNamed || (mayBePlain && !(await hasTls(url, rules, connectMs, signal)));
-  // A URL drops the port that is its scheme's default: 443 for a registry named with it, and plain.
-  return isPlain ? new URL(`http://${servers.get(registry) ?? registry}/v2/`) : url;
+  if (isPlain) url.protocol = 'http:';
+  return url;
 }
 
 /** What OpenSSL says when the other side speaks something else. */

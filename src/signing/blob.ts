@@ -1,24 +1,17 @@
 // Signatures of files: one bundle of each signer beside the file, all over one in-toto statement with its digest. Stock
 // cosign verifies the classical one (verify-blob --bundle).
 
-import { isDeepStrictEqual } from 'node:util';
 import { verifyBytes } from '../crypto/keys.ts';
-import { type Digest, hexOf } from '../registry/digest.ts';
+import type { Digest } from '../registry/digest.ts';
 import { SigningError } from './errors.ts';
-import { type Bundle, parseBundle } from './format/bundle.ts';
+import { sameSigners } from './format/binding.ts';
+import { encodeBlobStatement, parseBlobStatement } from './format/blob-statement.ts';
+import { parseBundle } from './format/bundle.ts';
 import { pae, payloadType } from './format/dsse.ts';
-import { parseStatement } from './format/statement.ts';
 import type { PublicKey } from './keys/public-key.ts';
 import type { SigningParty } from './sign/party.ts';
+import { newSigning } from './sign/payload.ts';
 
-/**
- * A type of its own: the manifest of an image is a file too, and whoever signs it as a file has not signed the image.
- */
-export const blobPredicateType = 'https://security.quantum.io/blob-signature/v1';
-
-const idBytes = 16;
-/** As toISOString writes it; it is shown on terminals. */
-const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 /** A statement about a file has a kilobyte, an ML-DSA-87 signature five, a log entry of cosign's twenty. */
 export const maxBlobBundleBytes = 256 * 1024;
 
@@ -36,21 +29,22 @@ export interface SignBlobRequest {
 
 /**
  * A bundle of each party, all over the same statement, which names all of them. What is returned verifies.
- * @throws SigningError ERR_SIGNATURE_INVALID, and what the parties' keys throw
+ * @throws SigningError ERR_SIGNATURE_INVALID, ERR_STATEMENT_INVALID for more parties than a statement names, and what the parties' keys throw
  */
 export async function signBlob(
   request: SignBlobRequest,
   signal?: AbortSignal,
 ): Promise<readonly SignedBlob[]> {
-  const { digest, parties } = request;
-  const payload = encodePayload(request);
+  const { digest, parties, now, randomBytes } = request;
+  const keys = parties.map(({ publicKey }) => publicKey);
+  const signing = newSigning({ signers: keys, now, randomBytes });
+  const payload = encodeBlobStatement({ subject: digest, ...signing });
   const signed = await Promise.all(
     parties.map(async (party) => ({
       publicKey: party.publicKey,
       bundle: await party.bundle(payload, signal),
     })),
   );
-  const keys = parties.map(({ publicKey }) => publicKey);
   const { ok, reasons } = verifyBlob({ digest, keys, bundles: signed.map(({ bundle }) => bundle) });
   if (!ok)
     throw new SigningError('ERR_SIGNATURE_INVALID', `what was signed does not verify: ${reasons.join('; ')}`);
@@ -101,7 +95,7 @@ interface Accepted {
 function judge(bytes: Uint8Array, digest: Digest, keys: readonly PublicKey[]): Accepted | string {
   try {
     const bundle = parseBundle(bytes, maxBlobBundleBytes);
-    const signedAt = readStatement(bundle, digest, keys);
+    const signedAt = readStatement(bundle.payload, digest, keys);
     const message = pae(payloadType, bundle.payload);
     // The hint is only a hint; there are few keys.
     const by = keys.find(({ key }) => verifyBytes(key, message, bundle.signature));
@@ -115,40 +109,12 @@ function judge(bytes: Uint8Array, digest: Digest, keys: readonly PublicKey[]): A
 }
 
 /** When it was signed, once everything else in the statement is what it has to be. */
-function readStatement({ payload }: Bundle, digest: Digest, keys: readonly PublicKey[]): string {
-  const { subject, predicateType, predicate } = parseStatement(payload);
-  if (predicateType !== blobPredicateType) throw refused('it is a signature of something else than a file');
+function readStatement(payload: Uint8Array, digest: Digest, keys: readonly PublicKey[]): string {
+  const { subject, signers, signedAt } = parseBlobStatement(payload);
   if (subject !== digest) throw refused(`it is about another file, whose digest is ${subject}`);
-  const { v, id, signedAt, signers, ...others } = predicate;
-  const known = v === 1 && typeof id === 'string' && Object.keys(others).length === 0;
-  if (!known || typeof signedAt !== 'string' || !timeForm.test(signedAt))
-    throw refused('it is of a form that this Trellis does not know');
-  if (!isDeepStrictEqual(signers, signerNames(keys)))
+  if (!sameSigners(signers, keys))
     throw refused('it was signed by other keys together than those given: give all of them and no other');
-  return signedAt;
-}
-
-function encodePayload({ digest, parties, now, randomBytes }: SignBlobRequest): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      _type: 'https://in-toto.io/Statement/v1',
-      subject: [{ digest: { [digest.slice(0, digest.indexOf(':'))]: hexOf(digest) } }],
-      predicateType: blobPredicateType,
-      predicate: {
-        v: 1,
-        id: Buffer.from(randomBytes(idBytes)).toString('hex'),
-        signedAt: now.toISOString(),
-        signers: signerNames(parties.map(({ publicKey }) => publicKey)),
-      },
-    }),
-  );
-}
-
-/** In one order, whatever the order of the command line. */
-function signerNames(keys: readonly PublicKey[]) {
-  return keys
-    .map(({ algorithm, spkiSha256 }) => ({ algorithm, spkiSha256 }))
-    .sort((a, b) => (a.spkiSha256 < b.spkiSha256 ? -1 : 1));
+  return signedAt.toISOString();
 }
 
 function reasonsOf(judged: readonly (Accepted | string)[]): readonly string[] {

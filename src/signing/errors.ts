@@ -31,7 +31,7 @@ export type SigningErrorCode =
   /** A DSSE envelope with no signature, or with several. */
   | 'ERR_ENVELOPE_SIGNATURE_COUNT'
   /** Not a Sigstore bundle v0.3 that Trellis reads. */
-  | 'ERR_BUNDLE_INVALID'
+  | 'ERR_SIGSTORE_BUNDLE_INVALID'
   /** A Sigstore bundle of another version, or something else altogether. */
   | 'ERR_BUNDLE_MEDIA_TYPE'
   /** A Sigstore bundle with a signature over bare bytes in place of a DSSE envelope. */
@@ -50,6 +50,8 @@ export type SigningErrorCode =
   | 'ERR_SIGSTORE_URL_INVALID'
   /** The signer gave a signature that does not verify. */
   | 'ERR_SIGNATURE_INVALID'
+  /** A time-stamp that was asked for does not verify under the trusted root. */
+  | 'ERR_TIMESTAMP_NOT_VERIFIED'
   /** What was written to the registry does not verify when it is read back. */
   | 'ERR_NOT_VERIFIED_AFTER_SIGNING'
   /** The caller's deadline passed before the verdict was known. */

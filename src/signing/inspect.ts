@@ -1,24 +1,21 @@
-// What hangs on an image, told as it tells itself: nothing is verified, so nothing here may decide anything.
+// What hangs on an image, told as it tells itself. No signature is verified, so nothing here may decide anything; time-stamps are,
+// where a trusted root is given.
 
 import type { RegistryClient } from '../registry/client.ts';
 import type { Descriptor } from '../registry/descriptor.ts';
 import type { Digest } from '../registry/digest.ts';
 import type { ImageReference } from '../registry/reference.ts';
-import { SigningError } from './errors.ts';
 import type { Bundle } from './format/bundle.ts';
-import {
-  type Binding,
-  parseStatement,
-  type SignerName,
-  type Statement,
-  signPredicateType,
-} from './format/statement.ts';
+import { type Binding, type SignerName, signPredicateType } from './format/statement.ts';
 import { readSigningCertificate } from './keyless/signing-certificate.ts';
+import type { TrustedRoot } from './keyless/trusted-root.ts';
+import { type TimestampJudgement, verifyTimestamps } from './timestamp/verify.ts';
+import { inRounds } from './verify/examination.ts';
 import { BundleSource } from './verify/fetch.ts';
 import type { FoundBundle } from './verify/found.ts';
 import { likelyFirst } from './verify/likely-first.ts';
 import { defaultVerificationLimits, type VerificationLimits } from './verify/limits.ts';
-import { describe } from './verify/report.ts';
+import { describe, statementOf } from './verify/report.ts';
 
 export interface Attached {
   /** Digest of the referrer's manifest. */
@@ -32,6 +29,8 @@ export interface Attached {
   readonly binding: Binding | undefined;
   readonly annotations: Readonly<Record<string, string>>;
   readonly timestamps: number;
+  /** When the signature existed; undefined where there are no time-stamps, or no trusted root to verify them with. */
+  readonly timestampVerdict: TimestampJudgement | undefined;
   readonly inTransparencyLog: boolean;
   /** Why it could not be read as a signature or attestation. */
   readonly problem: string | undefined;
@@ -41,49 +40,76 @@ export interface Inspection {
   readonly image: Descriptor;
   /** Where the registry keeps the list: its referrers API, or the tag that stands in for it. */
   readonly source: 'api' | 'tag';
+  /** Each referrer once. */
   readonly attached: readonly Attached[];
-  /** Referrers that were not looked at, because there are too many. */
+  /** Referrers that may be signatures and were not looked at, because there are too many. */
   readonly notRead: number;
 }
 
-/** @throws RegistryError; SigningError; the signal's reason */
-export async function inspect(
-  client: RegistryClient,
-  reference: ImageReference,
-  signal: AbortSignal = new AbortController().signal,
-  limits: VerificationLimits = defaultVerificationLimits,
-): Promise<Inspection> {
-  const image = await client.resolve(reference, signal);
-  const { descriptors, source } = await client.referrers(reference, image.digest, signal);
-  const listed = likelyFirst(descriptors, new Set([signPredicateType])).slice(0, limits.maxReferrers);
-  const bundles = new BundleSource(client, { repository: reference, digest: image.digest }, limits, true);
-  const attached: Attached[] = [];
-  for (let start = 0; start < listed.length; start += limits.maxParallel) {
-    const round = listed.slice(start, start + limits.maxParallel);
-    attached.push(...(await Promise.all(round.map((each) => bundles.fetch(each, signal)))).map(tell));
-  }
-  return { image, source, attached, notRead: descriptors.length - listed.length };
+export interface InspectOptions {
+  readonly client: RegistryClient;
+  readonly reference: ImageReference;
+  readonly now: () => Date;
+  /** Time-stamps are verified with it. */
+  readonly trustedRoot?: TrustedRoot | undefined;
+  readonly signal?: AbortSignal;
+  readonly limits?: VerificationLimits;
 }
 
-function tell(found: FoundBundle): Attached {
-  if (found.kind === 'unread') return { ...untold(found), problem: found.reason };
+/** @throws RegistryError; SigningError; the signal's reason */
+export async function inspect(options: InspectOptions): Promise<Inspection> {
+  const { client, reference, limits = defaultVerificationLimits } = options;
+  const { signal = new AbortController().signal } = options;
+  const image = await client.resolve(reference, signal);
+  const { descriptors, source } = await client.referrers(reference, image.digest, signal);
+  const likely = likelyFirst(descriptors, new Set([signPredicateType]));
+  const bundles = new BundleSource(client, { repository: reference, digest: image.digest }, limits, true);
+  const found: FoundBundle[] = [];
+  for await (const round of inRounds(likely, limits, (each) => bundles.fetch(each, signal)))
+    found.push(...round);
+  const read = found.slice(0, limits.maxReferrers);
+  return {
+    image,
+    source,
+    attached: [...read.map((each) => tell(each, options)), ...others(descriptors, likely)],
+    notRead: found.length - read.length,
+  };
+}
+
+/** What cannot be a bundle, by what the list says of it: SBOMs, signatures of other tools, images. */
+function others(all: readonly Descriptor[], likely: readonly Descriptor[]): readonly Attached[] {
+  const known = new Set(likely.map(({ digest }) => digest));
+  const distinct = new Map(all.map((each) => [each.digest, each]));
+  return [...distinct.values()]
+    .filter(({ digest }) => !known.has(digest))
+    .map(({ digest, artifactType, mediaType }) => ({
+      ...untold(digest, undefined),
+      problem: `of type ${artifactType ?? mediaType}, which is no signature or attestation that Trellis reads`,
+    }));
+}
+
+function tell(found: FoundBundle, { trustedRoot, now }: InspectOptions): Attached {
+  const { manifest, size } = found;
+  if (found.kind === 'unread') return { ...untold(manifest, size), problem: found.reason };
   const { bundle } = found;
   const statement = statementOf(bundle);
-  if (statement instanceof SigningError) return { ...untold(found), problem: statement.message };
+  if ('code' in statement) return { ...untold(manifest, size), problem: statement.reason };
   const { claimed, binding } = describe(found, statement);
+  const verifiable = trustedRoot !== undefined && bundle.timestamps.length > 0;
   return {
-    ...untold(found),
+    ...untold(manifest, size),
     kind: statement.predicateType === signPredicateType ? 'signature' : 'attestation',
     predicateType: statement.predicateType,
     claims: { ...claimed, ...certified(bundle) },
     binding,
     annotations: statement.annotations,
     timestamps: bundle.timestamps.length,
+    timestampVerdict: verifiable ? verifyTimestamps(bundle, trustedRoot, now()) : undefined,
     inTransparencyLog: bundle.hasTlogEntries,
   };
 }
 
-function untold({ manifest, size }: FoundBundle): Attached {
+function untold(manifest: Digest, size: number | undefined): Attached {
   return {
     manifest,
     kind: 'other',
@@ -93,18 +119,10 @@ function untold({ manifest, size }: FoundBundle): Attached {
     binding: undefined,
     annotations: {},
     timestamps: 0,
+    timestampVerdict: undefined,
     inTransparencyLog: false,
     problem: undefined,
   };
-}
-
-function statementOf({ payload }: Bundle): Statement | SigningError {
-  try {
-    return parseStatement(payload);
-  } catch (error) {
-    if (error instanceof SigningError) return error;
-    throw error;
-  }
 }
 
 /** Whom the certificate names; nothing where it cannot be read. */

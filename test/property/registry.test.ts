@@ -25,6 +25,28 @@ function outcome<T>(read: () => T): { readonly value: T } | { readonly code: str
   }
 }
 
+/** In words of JSON.parse, which sees every object with the members it has kept: as many as were written, or one is lost. */
+function isStrict(bytes: Buffer): boolean {
+  const text = bytes.toString('utf8');
+  if (!Buffer.from(text).equals(bytes)) return false;
+  let kept = 0;
+  let isWhole = true;
+  const look = (name: string, value: unknown): unknown => {
+    isWhole &&=
+      name !== '__proto__' && [name, value].every((each) => typeof each !== 'string' || each.isWellFormed());
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      kept += Object.keys(value).length;
+    return value;
+  };
+  try {
+    JSON.parse(text, look);
+  } catch {
+    return false;
+  }
+  const written = text.replace(/"(?:[^"\\]|\\.)*"/g, '').match(/:/g)?.length ?? 0;
+  return isWhole && kept === written;
+}
+
 describe('JSON', () => {
   test('without anything strange is what JSON.parse reads', () => {
     const value = fc
@@ -61,7 +83,7 @@ describe('JSON', () => {
     );
   });
 
-  test('of arbitrary bytes is read as JSON.parse reads it, or refused', () => {
+  test('of arbitrary bytes is read as JSON.parse reads it, or refused for a reason', () => {
     const text = mutatedText(fc.json(), [
       '{',
       '}',
@@ -72,6 +94,17 @@ describe('JSON', () => {
       ',',
       '\\',
       '\\u',
+      '\\ud800',
+      '"a":1,',
+      '0',
+      '-',
+      '.',
+      'e1',
+      ' ',
+      '\t',
+      '\n',
+      '\u0000',
+      'null',
       '__proto__',
       '\ufeff',
     ]);
@@ -82,7 +115,10 @@ describe('JSON', () => {
     fc.assert(
       fc.property(bytes, (each) => {
         const result = outcome(() => parseStrictJson(each, limits));
-        if ('value' in result) expect(result.value).toEqual(JSON.parse(each.toString('utf8')));
+        const expected = isStrict(each)
+          ? { value: JSON.parse(each.toString('utf8')) }
+          : { code: 'ERR_JSON_INVALID' };
+        expect(result).toEqual(expected);
       }),
       runs,
     );

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Artifact } from '../../src/registry/client.ts';
+import type { Artifact } from '../../src/registry/artifact.ts';
 import { type Digest, digestOf } from '../../src/registry/digest.ts';
 import { imageMediaType, type Pushed, pushTestImage, pushTestIndex } from '../support/registry/images.ts';
 import { startRegistry, type TestRegistry, testAccount } from '../support/registry.ts';

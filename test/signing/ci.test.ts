@@ -163,6 +163,10 @@ test('what an input holds is never a command or an option, and a failure is the 
   }
   await expect(readFile(marker)).rejects.toThrow('ENOENT');
   expect(await action({ images: reference, keys, keyless: 'yes' }, env)).toMatchObject({ status: 2 });
+  for (const name of ['fulcio-url', 'rekor-url', 'trusted-root']) {
+    const ignored = await action({ images: reference, keys, [name]: 'https://service.example' }, env);
+    expect(ignored).toMatchObject({ status: 2, stderr: expect.stringContaining(`--${name} means nothing`) });
+  }
   expect(await action({ images: `${registry.host}/a:missing`, keys }, env)).toMatchObject({ status: 3 });
 });
 

@@ -190,6 +190,8 @@ describe.each(registryKinds)('on %s', (kind) => {
       ended: await policyOf(registry.host, { notAfter: '2026-01-01T00:00:00Z' }),
       'no rule': await policyOf('elsewhere.example'),
       revoked: `${good}  revoked: {digests: ["${digest}"]}\n`,
+      'revoked, where it only warns': `${good}  enforcement: warn\n  revoked: {digests: ["${digest}"]}\n`,
+      'a level that its keys cannot keep': `${good}  complianceLevel: CNSA-2.0\n`,
       'two policies': `${good}---\n${(await policyOf(registry.host, { keys: 'other' })).replace('name: images', 'name: more')}`,
     })) {
       expect([name, (await verify('bad.yaml', policy)).status]).toEqual([name, 1]);
@@ -200,7 +202,8 @@ describe.each(registryKinds)('on %s', (kind) => {
     );
     expect(warned).toMatchObject({ status: 0 });
     expect(JSON.parse(warned.stdout)).toMatchObject({
-      images: [{ demands: [{ ok: false, enforcement: 'warn' }] }],
+      ok: true,
+      images: [{ decision: 'allowed', requirements: [{ ok: false, enforcement: 'warn' }] }],
     });
     expect(await verify('wrong.yaml', good.replace('threshold: 1', 'threshold: 9'))).toMatchObject({
       status: 2,

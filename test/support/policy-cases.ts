@@ -15,7 +15,7 @@ const keyless = (fields: string) => image(`authorities: [{name: ci, keyless: {${
 /** One authority, each of whose keysets has a key from one place. */
 const twoKeysets = (one: string, other: string) =>
   image(
-    `authorities: [{name: ci, keysets: [{name: a, keys: [{algorithm: ECDSA-P256, ${one}}]}, {name: b, keys: [{algorithm: ML-DSA-65, kms: "x://y"}, {algorithm: ECDSA-P256, ${other}}]}]}]`,
+    `authorities: [{name: ci, keysets: [{name: a, keys: [{algorithm: ECDSA-P256, ${one}}]}, {name: b, keys: [{algorithm: ML-DSA-65, kms: "awskms:///alias/y"}, {algorithm: ECDSA-P256, ${other}}]}]}]`,
   );
 const attestation = (predicateType: string) =>
   image(`authorities: ${authorities}, attestations: [{predicateType: "${predicateType}"}]`);
@@ -174,7 +174,7 @@ export const refusedSpecs: readonly (readonly [string, string])[] = [
   [
     'RuleViolated',
     image(
-      `authorities: [{name: ci, keysets: [{name: a, keys: [{algorithm: ML-DSA-65, kms: "a://b", publicKey: ${pem}}]}]}]`,
+      `authorities: [{name: ci, keysets: [{name: a, keys: [{algorithm: ML-DSA-65, kms: "awskms:///alias/b", publicKey: ${pem}}]}]}]`,
     ),
   ],
   ['InvalidField', image(`authorities: [{name: ci, keysets: [{name: a, keys: [${key}, ${key}]}]}]`)],
@@ -186,6 +186,16 @@ export const refusedSpecs: readonly (readonly [string, string])[] = [
     'InvalidField',
     image(`authorities: [{name: ci, keysets: [{name: a, keys: [{algorithm: RSA, publicKey: ${pem}}]}]}]`),
   ],
+  // a host that the control plane's credentials would be sent to
+  ...[
+    'awskms://elsewhere.example/alias/a',
+    'awskms://127.0.0.1:8443/alias/a',
+    'http://a/b',
+    'gcpkms://a@b/c',
+  ].map((kms): readonly [string, string] => [
+    'InvalidField',
+    image(`authorities: [{name: ci, keysets: [{name: a, keys: [{algorithm: ML-DSA-65, kms: "${kms}"}]}]}]`),
+  ]),
   // one key in two keysets
   ['RuleViolated', twoKeysets(`publicKey: ${pem}`, `publicKey: ${pem}`)],
   ['RuleViolated', twoKeysets('kms: "awskms:///alias/a"', 'kms: "awskms:///alias/a"')],

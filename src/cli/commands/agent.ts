@@ -52,7 +52,10 @@ async function run(options: AgentCommandOptions): Promise<void> {
   // Loaded only now, with the generated protobuf code behind it: no other command should have to read all of that.
   const { runAgent } = await import('../../agent/agent.ts');
   const anchors = await readAnchors(options.trustAnchor, options.trustDomain);
-  const joinToken = await readSecret(options.tokenFile);
+  const joinToken = await readSecret(options.tokenFile, {
+    what: 'the join token',
+    fault: 'ERR_CONFIGURATION',
+  });
   const metrics = createMetrics(manifest.version);
   const readiness = createReadiness(['control-plane', 'svid', 'authorization']);
   const health =

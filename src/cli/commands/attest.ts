@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import { isJsonObject, parseStrictJson } from '../../registry/strict-json.ts';
 import { maxStatementBytes } from '../../signing/format/statement.ts';
+import { addDeadlineOption, type DeadlineOptions } from '../deadline.ts';
 import { CliError } from '../errors.ts';
+import { readNamedFile } from '../named-file.ts';
 import { addRegistryOptions, type RegistryClientOptions } from '../registry-options.ts';
+import { checkOptions, signingRules } from '../signing/option-rules.ts';
 import { predicateType, predicateTypeNames } from '../signing/predicate-types.ts';
 import { addSigningOptions, type SigningOptions } from '../signing/signing-options.ts';
-import { readBounded } from '../signing/usable.ts';
 
-interface AttestCommandOptions extends SigningOptions, RegistryClientOptions {
+interface AttestCommandOptions extends SigningOptions, RegistryClientOptions, DeadlineOptions {
   readonly type: string;
   readonly predicate: string;
   readonly recursive?: true;
@@ -24,7 +26,7 @@ export function registerAttest(program: Command): void {
   addSigningOptions(command)
     .option('--recursive', 'also about each manifest of a multi-architecture image')
     .option('--json', 'print one JSON document');
-  addRegistryOptions(command)
+  addDeadlineOption(addRegistryOptions(command))
     .addHelpText(
       'after',
       `
@@ -42,6 +44,7 @@ async function run(
   options: AttestCommandOptions,
   command: Command,
 ): Promise<void> {
+  checkOptions(command, signingRules);
   // Loaded only now: no other command should have to read all of that.
   const { runSigning } = await import('../signing/run-signing.ts');
   const predicate = await readPredicate(options.predicate);
@@ -52,7 +55,7 @@ async function run(
 
 /** Strictly: what two readers would understand differently is not signed. */
 async function readPredicate(path: string): Promise<unknown> {
-  const bytes = await readBounded('the predicate', path, maxStatementBytes);
+  const bytes = await readNamedFile('the predicate', path, maxStatementBytes);
   let parsed: unknown;
   try {
     parsed = parseStrictJson(bytes, { maxBytes: maxStatementBytes, maxDepth: maxPredicateDepth });

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { type CopyEvent, type CopyResult, copyImage } from '../../registry/copy.ts';
 import { formatReference, type ImageReference, parseReference } from '../../registry/reference.ts';
+import { addDeadlineOption, type DeadlineOptions, startDeadline } from '../deadline.ts';
 import { print } from '../output.ts';
 import { addRegistryOptions, type RegistryClientOptions, registryAccessOf } from '../registry-options.ts';
 
-interface CopyCommandOptions extends RegistryClientOptions {
+interface CopyCommandOptions extends RegistryClientOptions, DeadlineOptions {
   readonly referrers: boolean;
   readonly json?: true;
 }
@@ -17,7 +18,7 @@ export function registerCopy(program: Command): void {
     .argument('<destination>', 'where to, with the tag that it is to have there')
     .option('--no-referrers', 'leave signatures, attestations and other referrers behind')
     .option('--json', 'print one JSON document');
-  addRegistryOptions(command)
+  addDeadlineOption(addRegistryOptions(command))
     .addHelpText(
       'after',
       `
@@ -33,11 +34,12 @@ Example:
 async function run(from: string, to: string, options: CopyCommandOptions, command: Command): Promise<void> {
   const [source, destination] = [parseReference(from), parseReference(to)];
   const access = await registryAccessOf(options);
+  const within = startDeadline(options);
   const { writeErr } = command.configureOutput();
   const report = (event: CopyEvent): void => writeErr?.(`${describe(event)}\n`);
   const request = { source, destination, referrers: options.referrers };
   try {
-    const result = await copyImage(access, request, report);
+    const result = await within((signal) => copyImage(access, request, report, signal));
     print(command, options.json ? toJson(source, destination, result) : render(destination, result));
   } finally {
     await access.client.close();

@@ -78,7 +78,10 @@ async function run(
   if (token !== undefined && header.some(({ name }) => name === 'authorization')) {
     throw new CliError('ERR_USAGE', '--token is the header authorization: give one of the two');
   }
-  const presented = token === undefined ? undefined : await readSecret(token, maxTokenBytes);
+  const presented =
+    token === undefined
+      ? undefined
+      : await readSecret(token, { what: 'the token', maxBytes: maxTokenBytes, fault: 'ERR_CONFIGURATION' });
   // Loaded only now, with the generated protobuf code behind it: no other command should have to read all of that.
   const { answer } = await import('../explain/answer.ts');
   const { writeErr } = command.configureOutput();

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
-import { escapeInvisible } from '../../model/problem.ts';
 import { type ImageReference, parseReference, repositoryName } from '../../registry/reference.ts';
-import type { Attached, Inspection } from '../../signing/inspect.ts';
+import type { TrustedRoot } from '../../signing/keyless/trusted-root.ts';
+import { addDeadlineOption, type DeadlineOptions, startDeadline } from '../deadline.ts';
 import { print } from '../output.ts';
 import { addRegistryOptions, type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
+import { inspectionJson, renderInspection } from '../signing/render-inspection.ts';
 
-interface InspectCommandOptions extends RegistryClientOptions {
+interface InspectCommandOptions extends RegistryClientOptions, DeadlineOptions {
+  readonly trustedRoot?: string;
   readonly json?: true;
 }
 
@@ -14,11 +16,15 @@ export function registerInspect(program: Command): void {
     .command('inspect')
     .description('list what is attached to an image: signatures and attestations, whose, how large')
     .argument('<image>', 'an image', parseReference)
+    .option(
+      '--trusted-root <file>',
+      'the Sigstore trusted root (JSON) to verify time-stamps with; nothing else is verified',
+    )
     .option('--json', 'print one JSON document');
-  addRegistryOptions(command)
+  addDeadlineOption(addRegistryOptions(command))
     .addHelpText(
       'after',
-      '\nNothing is verified: it is what each of them says about itself. trellis verify judges.',
+      '\nNo signature is verified: it is what each of them says about itself. trellis verify judges.',
     )
     .action(run);
 }
@@ -30,55 +36,21 @@ async function run(
 ): Promise<void> {
   // Loaded only now: no other command should have to read all of that.
   const { inspect } = await import('../../signing/inspect.ts');
+  const trustedRoot =
+    options.trustedRoot === undefined ? undefined : await trustedRootOf(options.trustedRoot);
   const client = await registryClientOf(options);
+  const within = startDeadline(options);
   try {
-    const inspection = await inspect(client, reference);
-    if (options.json) print(command, JSON.stringify(inspection, undefined, 2));
-    else print(command, render(repositoryName(reference), inspection));
+    const inspection = await within((signal) =>
+      inspect({ client, reference, trustedRoot, now: () => new Date(), signal }),
+    );
+    if (options.json) print(command, inspectionJson(inspection));
+    else print(command, renderInspection(repositoryName(reference), inspection));
   } finally {
     await client.close();
   }
 }
 
-function render(repository: string, { image, source, attached, notRead }: Inspection): string {
-  const list = source === 'api' ? 'referrers API' : 'fallback tag; the registry has no referrers API';
-  const lines = [
-    `${repository}@${image.digest}`,
-    `  ${image.mediaType}, ${image.size} bytes`,
-    `  ${attached.length + notRead} referrers (${list}); nothing here has been verified`,
-  ];
-  for (const each of attached) lines.push(...renderAttached(each));
-  if (notRead > 0) lines.push(`  ${notRead} more were not looked at`);
-  return lines.map(escapeInvisible).join('\n');
-}
-
-function renderAttached(attached: Attached): readonly string[] {
-  const { kind, predicateType, claims, binding, annotations, size, manifest, problem } = attached;
-  const bytes = size === undefined ? '' : `, ${size} bytes`;
-  if (kind === 'other') return [`  other  ${manifest}${bytes}`, `    ${problem}`];
-  const what = kind === 'signature' ? 'signature' : `attestation ${predicateType}`;
-  const lines = [`  ${what}  ${manifest}${bytes}`, `    ${claimant(claims)}${evidence(attached)}`];
-  if (binding !== undefined) {
-    const others = binding.signers.map(({ algorithm }) => algorithm).join(' + ');
-    lines.push(
-      `    ${others}, for ${binding.reference}, at ${binding.signedAt.toISOString()} by the signer's own clock`,
-    );
-  } else {
-    lines.push('    names neither its signers nor the repository, as signatures by cosign do not');
-  }
-  for (const [key, value] of Object.entries(annotations)) lines.push(`    ${key}=${JSON.stringify(value)}`);
-  return lines;
-}
-
-function claimant({ algorithm, spkiSha256, issuer, subject }: Attached['claims']): string {
-  const key = spkiSha256 === undefined ? 'a key it does not name' : `${algorithm ?? 'a'} key ${spkiSha256}`;
-  return subject === undefined ? key : `${subject} (${issuer}), ${key}`;
-}
-
-function evidence({ timestamps, inTransparencyLog }: Attached): string {
-  const found = [
-    ...(inTransparencyLog ? ['in a transparency log'] : []),
-    ...(timestamps > 0 ? [`${timestamps} time-stamp${timestamps === 1 ? '' : 's'}`] : []),
-  ];
-  return found.length === 0 ? '' : `, ${found.join(', ')}`;
+async function trustedRootOf(path: string): Promise<TrustedRoot> {
+  return (await import('../signing/keyless-identity.ts')).readTrustedRoot(path);
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { IssuingAlgorithm } from '../../crypto/algorithms.ts';
 import type { KeygenOptions } from '../keys/keygen.ts';
+import { addPasswordFileOption } from '../signing/key-options.ts';
 import { signingAlgorithm } from '../signing-algorithm.ts';
 
 export function registerKeygen(program: Command): void {
-  program
+  const command = program
     .command('keygen')
     .description('make signing keys: an ML-DSA key and an ECDSA key, whose signatures are used together')
     .option('--out-prefix <path>', 'write PATH.mldsa65.key, PATH.mldsa65.pub and so on', 'trellis')
@@ -13,8 +14,8 @@ export function registerKeygen(program: Command): void {
       'ML-DSA-65, ML-DSA-87, ECDSA-P256 or ECDSA-P384; can be given again (default: ML-DSA-65 and ECDSA-P256)',
       collectAlgorithm,
     )
-    .option('--kms <uri>', 'make or use a key in AWS KMS or Google Cloud KMS, and write its public half')
-    .option('--password-file <file>', 'holds the password of the key files (- is standard input)')
+    .option('--kms <uri>', 'make or use a key in AWS KMS or Google Cloud KMS, and write its public half');
+  addPasswordFileOption(command)
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',

@@ -1,20 +1,14 @@
 import type { Command } from 'commander';
-import type { SignBlobOptions } from '../keys/sign-blob.ts';
-import { addKeyOption } from '../signing/key-options.ts';
+import type { SignBlobOptions } from '../blob/sign-blob.ts';
+import { addSigningKeyOptions } from '../signing/key-options.ts';
+import { checkOptions, signingRules } from '../signing/option-rules.ts';
 
 export function registerSignBlob(program: Command): void {
   const command = program
     .command('sign-blob')
     .description('sign a file with ML-DSA and ECDSA together; stock cosign accepts the ECDSA half')
     .argument('<file>', 'the file (- is standard input)');
-  addKeyOption(
-    command,
-    'a signing key: a key file of trellis keygen or cosign, env://NAME, awskms:// or gcpkms://; once for each key',
-  )
-    .option(
-      '--password-file <file>',
-      'the password of the key files (else TRELLIS_PASSWORD, COSIGN_PASSWORD, or a prompt)',
-    )
+  addSigningKeyOptions(command)
     .option(
       '--out-prefix <path>',
       'write PATH.mldsa65.sigstore.json and so on (default: the name of the file)',
@@ -34,7 +28,8 @@ Example:
 }
 
 async function run(file: string, options: SignBlobOptions, command: Command): Promise<void> {
+  checkOptions(command, signingRules);
   // Loaded only now: no other command should have to read all of that.
-  const { runSignBlob } = await import('../keys/sign-blob.ts');
+  const { runSignBlob } = await import('../blob/sign-blob.ts');
   await runSignBlob(file, options, command);
 }

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { addDeadlineOption, type DeadlineOptions } from '../deadline.ts';
 import { addRegistryOptions, type RegistryClientOptions } from '../registry-options.ts';
 import { annotation } from '../signing/annotations.ts';
+import { checkOptions, signingRules } from '../signing/option-rules.ts';
 import { addSigningOptions, type SigningOptions } from '../signing/signing-options.ts';
 
-interface SignCommandOptions extends SigningOptions, RegistryClientOptions {
+interface SignCommandOptions extends SigningOptions, RegistryClientOptions, DeadlineOptions {
   readonly annotation?: Readonly<Record<string, string>>;
   readonly recursive?: true;
   readonly json?: true;
@@ -18,7 +20,7 @@ export function registerSign(program: Command): void {
     .option('-a, --annotation <key=value>', 'say this in the signature; can be given again', annotation)
     .option('--recursive', 'also sign each manifest of a multi-architecture image')
     .option('--json', 'print one JSON document');
-  addRegistryOptions(command)
+  addDeadlineOption(addRegistryOptions(command))
     .addHelpText(
       'after',
       `
@@ -32,6 +34,7 @@ Example:
 }
 
 async function run(images: readonly string[], options: SignCommandOptions, command: Command): Promise<void> {
+  checkOptions(command, signingRules);
   // Loaded only now: no other command should have to read all of that.
   const { signatureClaim } = await import('../../signing/sign/payload.ts');
   const { runSigning } = await import('../signing/run-signing.ts');

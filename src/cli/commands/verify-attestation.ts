@@ -3,6 +3,7 @@ import { PolicyError } from '../../policy/errors.ts';
 import type { AttestationRequirement } from '../../signing/verify/policy.ts';
 import { CliError } from '../errors.ts';
 import { addRegistryOptions, type RegistryClientOptions } from '../registry-options.ts';
+import { checkOptions, verificationRules } from '../signing/option-rules.ts';
 import { predicateType, predicateTypeNames } from '../signing/predicate-types.ts';
 import { addVerificationOptions, type VerificationOptions } from '../signing/verification-options.ts';
 
@@ -40,13 +41,8 @@ async function run(
   options: VerifyAttestationOptions,
   command: Command,
 ): Promise<void> {
+  checkOptions(command, verificationRules);
   const { type, condition, policy } = options;
-  if (policy !== undefined && (type !== undefined || condition !== undefined)) {
-    throw new CliError(
-      'ERR_USAGE',
-      'with --policy the file says which attestations: leave out --type and --condition',
-    );
-  }
   if (policy === undefined && type === undefined) {
     throw new CliError('ERR_USAGE', 'which statement?', {
       hint: `give --type: a URI, or ${predicateTypeNames}; or --policy FILE`,

@@ -1,16 +1,13 @@
 import type { Command } from 'commander';
-import type { VerifyBlobOptions } from '../keys/verify-blob.ts';
-import { addKeyOption } from '../signing/key-options.ts';
+import type { VerifyBlobOptions } from '../blob/verify-blob.ts';
+import { addPublicKeyOption } from '../signing/key-options.ts';
 
 export function registerVerifyBlob(program: Command): void {
   const command = program
     .command('verify-blob')
     .description('verify that a file carries the signatures of sign-blob')
     .argument('<file>', 'the file (- is standard input)');
-  addKeyOption(
-    command,
-    'a public key: a file, env://NAME, awskms:// or gcpkms://; all keys given must have signed together',
-  )
+  addPublicKeyOption(command)
     .option(
       '--bundle <file>',
       'a bundle of sign-blob; once for each (default: FILE.mldsa65.sigstore.json and so on, of each key)',
@@ -30,6 +27,6 @@ Example:
 
 async function run(file: string, options: VerifyBlobOptions, command: Command): Promise<void> {
   // Loaded only now: no other command should have to read all of that.
-  const { runVerifyBlob } = await import('../keys/verify-blob.ts');
+  const { runVerifyBlob } = await import('../blob/verify-blob.ts');
   await runVerifyBlob(file, options, command);
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addRegistryOptions, type RegistryClientOptions } from '../registry-options.ts';
 import { annotation } from '../signing/annotations.ts';
+import { checkOptions, verificationRules } from '../signing/option-rules.ts';
 import { addVerificationOptions, type VerificationOptions } from '../signing/verification-options.ts';
 
 type VerifyCommandOptions = VerificationOptions & RegistryClientOptions;
@@ -33,6 +34,7 @@ async function run(
   options: VerifyCommandOptions,
   command: Command,
 ): Promise<void> {
+  checkOptions(command, verificationRules);
   // Loaded only now: no other command should have to read all of that.
   const { demandsOf } = await import('../signing/verification-demands.ts');
   const { runVerification } = await import('../signing/run-verification.ts');

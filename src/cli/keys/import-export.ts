@@ -2,12 +2,13 @@
 
 import type { Command } from 'commander';
 import { spkiDer } from '../../crypto/keys.ts';
-import { privateMode, publicMode, readPrivateKeyFile, writeNewFiles } from '../../signing/keys/files.ts';
+import { privateMode, publicMode, readPrivateFile, writeNewFiles } from '../../signing/keys/files.ts';
 import { exportPrivateKeyPem, importPrivateKey } from '../../signing/keys/import.ts';
 import { isKeyFile } from '../../signing/keys/key-file.ts';
 import { publicKeyFromSpki, publicKeyPem } from '../../signing/keys/public-key.ts';
 import { isKmsUri } from '../../signing/kms/uri.ts';
 import { CliError } from '../errors.ts';
+import { namingFile } from '../named-file.ts';
 import { passwordSource } from '../password.ts';
 import { readSecret } from '../secret-input.ts';
 import { described, keyFiles, printKeys, warnVia } from './key-files.ts';
@@ -39,7 +40,11 @@ export async function importKey(
       hint: 'give one of them as a file',
     });
   }
-  const pem = await readSecret(file, maxKeyTextBytes);
+  const pem = await readSecret(file, {
+    what: 'the private key',
+    maxBytes: maxKeyTextBytes,
+    fault: 'ERR_USAGE',
+  });
   // Nobody has to repeat a password that a key file already has: a wrong one does not open it.
   const password = passwordSource({ file: passwordFile, confirm: !isKeyFile(pem), warn: warnVia(command) });
   const key = await importPrivateKey(pem, password);
@@ -59,7 +64,10 @@ export async function exportKey(file: string, options: ExportOptions, command: C
   }
   const warn = warnVia(command);
   const password = passwordSource({ file: options.passwordFile, confirm: false, warn });
-  const key = await importPrivateKey(await readPrivateKeyFile(file), password);
+  const key = await importPrivateKey(
+    await namingFile('the private key', file, () => readPrivateFile(file)),
+    password,
+  );
   const content =
     options.public === true ? publicKeyPem(publicKeyFromSpki(spkiDer(key))) : exportPrivateKeyPem(key);
   if (options.out === standardStream) {

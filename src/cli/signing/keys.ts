@@ -5,8 +5,8 @@ import type { PublicKey } from '../../signing/keys/public-key.ts';
 import type { Signer } from '../../signing/keys/signer.ts';
 import { openKmsPublicKey } from '../../signing/kms/open.ts';
 import { CliError } from '../errors.ts';
+import { namingFile } from '../named-file.ts';
 import { passwordSource } from '../password.ts';
-import { usable } from './usable.ts';
 
 export interface SignerOptions {
   readonly key: readonly string[];
@@ -19,7 +19,7 @@ export async function signersOf({ key, passwordFile }: SignerOptions): Promise<r
   const signers: Signer[] = [];
   // One after the other: two prompts at once would be a puzzle.
   for (const each of key) {
-    signers.push(await usable('the key', each, () => openSigner(each, { env: process.env, password })));
+    signers.push(await namingFile('the key', each, () => openSigner(each, { env: process.env, password })));
   }
   refuseTwins(
     signers.map(({ publicKey }) => publicKey),
@@ -29,7 +29,9 @@ export async function signersOf({ key, passwordFile }: SignerOptions): Promise<r
 }
 
 export async function publicKeysOf(keys: readonly string[]): Promise<readonly PublicKey[]> {
-  const opened = keys.map((each) => usable('the key', each, () => openPublicKey(each, { env: process.env })));
+  const opened = keys.map((each) =>
+    namingFile('the key', each, () => openPublicKey(each, { env: process.env })),
+  );
   const publicKeys = await Promise.all(opened);
   refuseTwins(publicKeys, keys);
   return publicKeys;

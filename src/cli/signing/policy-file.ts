@@ -8,7 +8,7 @@ import { readCustomResourceDefinitions } from '../../sources/crds.ts';
 import { parseManifestFile } from '../../sources/files/document.ts';
 import { maxFileBytes } from '../../sources/files/limits.ts';
 import { CliError } from '../errors.ts';
-import { readBounded } from './usable.ts';
+import { readNamedFile } from '../named-file.ts';
 
 export interface PolicyFile {
   readonly policies: readonly Policy[];
@@ -45,7 +45,7 @@ export async function readPolicyFile(path: string): Promise<PolicyFile> {
 }
 
 async function readText(path: string): Promise<string> {
-  const bytes = await readBounded('the policy file', path, maxFileBytes);
+  const bytes = await readNamedFile('the policy file', path, maxFileBytes);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {

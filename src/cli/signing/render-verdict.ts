@@ -1,27 +1,39 @@
 // What verification commands print.
 
 import pc from 'picocolors';
+import type { ImageDecision, JudgedImage, RequirementVerdict } from '../../admission/images/judge-image.ts';
 import { escapeInvisible } from '../../model/problem.ts';
 import { signPredicateType } from '../../signing/format/statement.ts';
 import type { SignatureReport } from '../../signing/verify/verdict.ts';
-import type { JudgedImage, MetDemand } from './judge-image.ts';
 
-export function renderImage({ image, ok, digest, demands, signatures }: JudgedImage): string {
-  const head = ok ? pc.green('verified') : pc.red('NOT VERIFIED');
-  const lines = [`${head}  ${image}`];
+export function renderImage({ image, decision, digest, requirements, signatures }: JudgedImage): string {
+  const lines = [`${heads[decision]()}  ${image}`];
   if (digest !== undefined && !image.includes(digest)) lines.push(`  digest: ${digest}`);
-  if (demands.length === 0) lines.push('  no policy speaks about it');
-  for (const demand of demands) lines.push(...renderDemand(demand, demands.length > 1));
+  if (requirements.length === 0) lines.push('  no policy speaks about it');
+  for (const each of requirements) lines.push(...renderRequirement(each, requirements.length > 1));
   for (const report of signatures) {
     if (report.ok) lines.push(`  ${escapeInvisible(renderSignature(report))}`);
   }
   return lines.join('\n');
 }
 
-function renderDemand({ demand, ok, reasons }: MetDemand, named: boolean): readonly string[] {
-  if (ok && demand.kind === 'verify') return [];
-  const soft = demand.enforcement === 'enforce' ? '' : ` (only ${demand.enforcement})`;
-  const prefix = named || demand.kind !== 'verify' || soft !== '' ? `${demand.name}${soft}: ` : '';
+const notVerified = () => pc.red('NOT VERIFIED');
+const heads: Readonly<Record<ImageDecision, () => string>> = {
+  verified: () => pc.green('verified'),
+  allowed: () => pc.yellow('allowed, not verified'),
+  denied: notVerified,
+  'no-policy': notVerified,
+  unknown: notVerified,
+};
+
+function renderRequirement(
+  { requirement, outcome, reasons }: RequirementVerdict,
+  named: boolean,
+): readonly string[] {
+  const { name, kind, enforcement } = requirement;
+  if (outcome === 'satisfied' && kind === 'verify') return [];
+  const soft = enforcement === 'enforce' ? '' : ` (only ${enforcement})`;
+  const prefix = named || kind !== 'verify' || soft !== '' ? `${name}${soft}: ` : '';
   return reasons.map((reason) => `  ${escapeInvisible(`${prefix}${reason}`)}`);
 }
 
@@ -40,19 +52,23 @@ function renderSignature({
   return `${what} ${algorithm} ${who}${when}`;
 }
 
-export function imageJson({ image, ok, digest, demands, signatures }: JudgedImage) {
+export function imageJson({ image, decision, ok, digest, requirements, signatures }: JudgedImage) {
   return {
     image,
     ok,
+    decision,
     digest: digest ?? null,
-    demands: demands.map(({ demand, ok: met, reasons, verdict }) => ({
-      name: demand.name,
-      enforcement: demand.enforcement,
-      action: demand.kind,
-      ok: met,
-      reasons,
-      ...(verdict && { authorities: verdict.authorities, attestations: verdict.attestations }),
-    })),
+    requirements: requirements.map(
+      ({ requirement: { name, enforcement, kind }, outcome, reasons, verdict }) => ({
+        name,
+        enforcement,
+        action: kind,
+        ok: outcome === 'satisfied',
+        outcome,
+        reasons,
+        ...(verdict && { authorities: verdict.authorities, attestations: verdict.attestations }),
+      }),
+    ),
     signatures,
   };
 }

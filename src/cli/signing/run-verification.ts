@@ -1,20 +1,18 @@
-// The common part of verify and verify-attestation: several images, one answer each, one end.
+// The common part of verify and verify-attestation.
 
 import type { Command } from 'commander';
-import { parseReference } from '../../registry/reference.ts';
+import { type JudgedImage, judgeImage } from '../../admission/images/judge-image.ts';
+import type { CompiledImagePolicies } from '../../admission/images/requirement.ts';
+import type { RegistryClient } from '../../registry/client.ts';
+import type { ImageReference } from '../../registry/reference.ts';
 import { createVerifier } from '../../signing/verify/verifier.ts';
-import { print } from '../output.ts';
-import { type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
-import { forEachImage } from './batch.ts';
-import type { Demands } from './demands.ts';
-import { type JudgedImage, judgeImage } from './judge-image.ts';
-import { conclude, failureJson } from './outcome.ts';
-import { progressOf } from './progress.ts';
+import type { RegistryClientOptions } from '../registry-options.ts';
 import { imageJson, renderImage } from './render-verdict.ts';
+import { parseReferences, runForImages } from './run-for-images.ts';
 
 export interface VerificationRun {
   readonly images: readonly string[];
-  readonly demands: Demands;
+  readonly demands: CompiledImagePolicies;
   readonly attestationsOnly: boolean;
   readonly options: RegistryClientOptions & { readonly json?: true; readonly deadline: number };
 }
@@ -22,45 +20,29 @@ export interface VerificationRun {
 /** @throws CliError when an image is not verified; what else went wrong for the only image */
 export async function runVerification(run: VerificationRun, command: Command): Promise<void> {
   const { images, demands, options, attestationsOnly } = run;
-  const references = images.map((image) => [image, parseReference(image)] as const);
-  const byImage = new Map(references);
-  const client = await registryClientOf(options);
   const verifier = createVerifier();
-  try {
-    const outcomes = await forEachImage(
-      [...byImage.keys()],
-      (image) =>
-        judgeImage(byImage.get(image) ?? parseReference(image), {
-          verifier,
-          client,
-          demands,
-          now: () => new Date(),
-          deadlineMs: options.deadline,
-          exhaustive: options.json === true,
-          attestationsOnly,
-        }),
-      progressOf(command, images.length, 'verifying'),
-    );
-    const isGood = ({ ok }: JudgedImage) => ok;
-    if (options.json) {
-      const list = outcomes.map((outcome) =>
-        'value' in outcome ? imageJson(outcome.value) : failureJson(outcome.image, outcome.error),
-      );
-      print(command, JSON.stringify({ ok: list.every(({ ok }) => ok), images: list }, undefined, 2));
-    } else {
-      for (const outcome of outcomes) {
-        if ('value' in outcome) print(command, renderImage(outcome.value));
-        else if (images.length > 1) {
-          print(
-            command,
-            `FAILED  ${outcome.image}: ${failureJson(outcome.image, outcome.error).error.message}`,
-          );
-        }
-      }
-    }
-    const no = images.length === 1 ? 'the image is not verified' : 'not every image is verified';
-    conclude(outcomes, isGood, { no });
-  } finally {
-    await client.close();
-  }
+  const work = async (reference: ImageReference, client: RegistryClient): Promise<JudgedImage> => {
+    const judged = await judgeImage(reference, demands, {
+      ...{ verifier, client, attestationsOnly, now: () => new Date() },
+      ...{ deadlineMs: options.deadline, exhaustive: options.json === true },
+    });
+    if (judged.decision === 'unknown') throw whyUnknown(judged);
+    return judged;
+  };
+  await runForImages(
+    {
+      ...{ references: parseReferences(images), options, work, doing: 'verifying' },
+      ...{ isGood: ({ ok }: JudgedImage) => ok, render: renderImage, json: imageJson },
+      no: { one: 'the image is not verified', several: 'not every image is verified' },
+    },
+    command,
+  );
+}
+
+/** That it is not known is no answer about the image: scripts tell the two apart by the exit code. */
+function whyUnknown({ requirements }: JudgedImage): unknown {
+  const unknown = requirements.find(
+    ({ outcome, requirement }) => outcome === 'unknown' && requirement.enforcement === 'enforce',
+  );
+  return unknown?.outcome === 'unknown' ? unknown.error : new Error('a requirement could not be judged');
 }

@@ -1,7 +1,7 @@
 // The options of commands that sign.
 
 import type { Command } from 'commander';
-import { addKeyOption } from './key-options.ts';
+import { addSigningKeyOptions } from './key-options.ts';
 
 export interface SigningOptions {
   readonly key: readonly string[];
@@ -17,14 +17,7 @@ export interface SigningOptions {
 }
 
 export function addSigningOptions(command: Command): Command {
-  return addKeyOption(
-    command,
-    'a signing key: a key file of trellis keygen or cosign, env://NAME, awskms:// or gcpkms://; once for each key',
-  )
-    .option(
-      '--password-file <file>',
-      'the password of the key files (else TRELLIS_PASSWORD, COSIGN_PASSWORD, or a prompt)',
-    )
+  return addSigningKeyOptions(command)
     .option('--keyless', "also sign with a certificate for this CI job's identity; needs --trusted-root")
     .option('--identity-token <file>', 'the identity token for --keyless, where the CI system gives none')
     .option(
@@ -35,7 +28,7 @@ export function addSigningOptions(command: Command): Command {
     .option('--no-log', 'keyless without a transparency log: --timestamp proves the time')
     .option(
       '--trusted-root <file>',
-      'the Sigstore trusted root (JSON) that the keyless signature must verify with',
+      'the Sigstore trusted root (JSON) that the keyless signature and the time-stamps must verify with',
     )
     .option('--timestamp <url>', 'an RFC 3161 time-stamp authority, to stamp every signature');
 }

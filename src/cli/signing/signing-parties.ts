@@ -2,13 +2,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { signatureAlgorithms } from '../../crypto/algorithms.ts';
+import type { TrustedRoot } from '../../signing/keyless/trusted-root.ts';
 import type { PublicKey } from '../../signing/keys/public-key.ts';
+import type { Transport } from '../../signing/services/request.ts';
 import { keyParty, type SigningParty, type Timestamper } from '../../signing/sign/party.ts';
 import type { Authority } from '../../signing/verify/policy.ts';
 import { CliError } from '../errors.ts';
 import { signersOf } from './keys.ts';
 import type { SigningOptions } from './signing-options.ts';
-import { sigstoreTransport } from './sigstore-transport.ts';
 
 /** Who signs, and as what authority the result is verified. */
 export interface Signing {
@@ -18,23 +19,54 @@ export interface Signing {
   readonly mayBeThereAlready: boolean;
   /** What to tell the user. */
   readonly warnings: readonly string[];
+  /** Ends the connections to Sigstore's services. */
+  close(): Promise<void>;
 }
 
 /** @throws CliError, SigningError */
 export async function signingOf(options: SigningOptions): Promise<Signing> {
-  const timestamp = await timestamper(options.timestamp);
-  const signers = await signersOf(options);
-  if (signers.length === 0 && !options.keyless) {
+  if (options.key.length === 0 && !options.keyless) {
     throw new CliError('ERR_USAGE', 'nothing to sign with', {
       hint: 'give --key once for each key; trellis keygen makes a pair of them',
     });
   }
+  const services = await servicesOf(options);
+  try {
+    return await withServices(options, services);
+  } catch (error) {
+    await services.transport?.close();
+    throw error;
+  }
+}
+
+type Services = Awaited<ReturnType<typeof servicesOf>>;
+
+/** Everything here before a password is asked for. */
+async function servicesOf({ trustedRoot, keyless, timestamp }: SigningOptions) {
+  return {
+    trustedRoot: trustedRoot === undefined ? undefined : await trustedRootOf(trustedRoot),
+    transport: keyless || timestamp !== undefined ? await transportOf() : undefined,
+  };
+}
+
+async function trustedRootOf(path: string): Promise<TrustedRoot> {
+  return (await import('./keyless-identity.ts')).readTrustedRoot(path);
+}
+
+async function transportOf() {
+  return (await import('./sigstore-transport.ts')).sigstoreTransport();
+}
+
+async function withServices(options: SigningOptions, { trustedRoot, transport }: Services): Promise<Signing> {
+  const timestamp = await timestamper(options.timestamp, transport);
+  const signers = await signersOf(options);
   const keys = signers.map(({ publicKey }) => publicKey);
   const parties: SigningParty[] = signers.map((signer) => keyParty(signer, timestamp));
-  const keyless = options.keyless ? await keylessSigning(options) : undefined;
+  const keyless = options.keyless ? await keylessSigning(options, { trustedRoot, transport }) : undefined;
   if (keyless !== undefined) parties.push(keyless.party);
+  const checked = trustedRoot !== undefined && timestamp !== undefined;
   return {
-    parties,
+    parties: checked ? await withVerifiedTimestamps(parties, trustedRoot) : parties,
     mayBeThereAlready: !options.keyless,
     warnings: warningsAbout(keys),
     authority: {
@@ -43,6 +75,7 @@ export async function signingOf(options: SigningOptions): Promise<Signing> {
       keysets: keys.length === 0 ? [] : [{ name: 'keys', notAfter: undefined, keys }],
       keyless: keyless?.verifier,
     },
+    close: async () => await transport?.close(),
   };
 }
 
@@ -51,15 +84,33 @@ function warningsAbout(keys: readonly PublicKey[]): readonly string[] {
   return ['no ML-DSA key was given: a quantum computer could forge this signature'];
 }
 
-async function keylessSigning(options: SigningOptions) {
+async function keylessSigning(
+  options: SigningOptions,
+  { trustedRoot, transport = {} }: { trustedRoot: TrustedRoot | undefined; transport: Transport | undefined },
+) {
   const { keylessParty, anyIdentity } = await import('./keyless-party.ts');
-  return { party: keylessParty(options), verifier: await anyIdentity(options) };
+  if (trustedRoot === undefined) {
+    throw new CliError('ERR_USAGE', 'what --keyless signs cannot be verified without a trusted root', {
+      hint: 'give --trusted-root FILE; docs/signing.md says where to get one',
+    });
+  }
+  return { party: keylessParty(options, transport), verifier: anyIdentity(trustedRoot, options) };
 }
 
-async function timestamper(tsaUrl: string | undefined): Promise<Timestamper | undefined> {
+async function timestamper(
+  tsaUrl: string | undefined,
+  transport: Transport = {},
+): Promise<Timestamper | undefined> {
   if (tsaUrl === undefined) return undefined;
   const { requestTimestamp } = await import('../../signing/timestamp/request.ts');
-  const transport = sigstoreTransport();
   return (signature, signal) =>
     requestTimestamp(signature, { tsaUrl, random: randomBytes, transport }, signal);
+}
+
+async function withVerifiedTimestamps(
+  parties: readonly SigningParty[],
+  trustedRoot: TrustedRoot,
+): Promise<readonly SigningParty[]> {
+  const { verifiedTimestamps } = await import('./verified-timestamps.ts');
+  return parties.map((party) => verifiedTimestamps(party, trustedRoot, () => new Date()));
 }

@@ -1,12 +1,13 @@
-// From the options of commands that verify to what they demand. What is large is loaded when it is needed.
+// From the options of commands that verify to what they require of images. What is large is loaded when it is needed.
 
+import type { CompiledImagePolicies } from '../../admission/images/requirement.ts';
 import type {
   AttestationRequirement,
   KeylessVerifier,
   VerificationPolicy,
 } from '../../signing/verify/policy.ts';
 import { CliError } from '../errors.ts';
-import { type Demands, fixedDemand } from './demands.ts';
+import { fixedRequirement } from './fixed-requirement.ts';
 import { kmsPublicKey, publicKeysOf } from './keys.ts';
 import type { VerificationOptions } from './verification-options.ts';
 
@@ -14,8 +15,8 @@ import type { VerificationOptions } from './verification-options.ts';
 export async function demandsOf(
   options: VerificationOptions,
   attestations: readonly AttestationRequirement[] = [],
-): Promise<Demands> {
-  if (options.policy !== undefined) return await byPolicy(options.policy, options);
+): Promise<CompiledImagePolicies> {
+  if (options.policy !== undefined) return await byPolicy(options.policy);
   const keys = await publicKeysOf(options.key);
   const keyless = await keylessIdentity(options);
   if (keys.length === 0 && keyless === undefined) {
@@ -38,21 +39,18 @@ export async function demandsOf(
     revokedDigests: new Set(),
     revokedKeys: new Set(),
   };
-  return fixedDemand(policy);
+  return fixedRequirement(policy);
 }
 
-async function byPolicy(path: string, options: VerificationOptions): Promise<Demands> {
-  const { key, bindReference, annotation, certificateIdentity, certificateIdentityRegexp } = options;
-  const given = [...key, bindReference, annotation, certificateIdentity, certificateIdentityRegexp];
-  if (given.some((each) => each !== undefined)) {
-    throw new CliError(
-      'ERR_USAGE',
-      'with --policy the file says everything: give no keys or identities beside it',
-    );
-  }
+/** Whatever their namespace: an image is verified here that no pod has asked for yet. */
+async function byPolicy(path: string): Promise<CompiledImagePolicies> {
   const { readPolicyFile } = await import('./policy-file.ts');
-  const { policyDemands } = await import('./policy-demands.ts');
-  return policyDemands(await readPolicyFile(path), { kms: kmsPublicKey });
+  const { compileImagePolicies } = await import('../../admission/images/compile-image-policies.ts');
+  const { policies, configMap } = await readPolicyFile(path);
+  return compileImagePolicies(policies, {
+    kms: kmsPublicKey,
+    configMap: (namespace, name, key) => Promise.resolve(configMap(namespace, name, key)),
+  });
 }
 
 async function keylessIdentity(options: VerificationOptions): Promise<KeylessVerifier | undefined> {

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { duration } from '../options.ts';
-import { addKeyOption } from './key-options.ts';
+import { addPublicKeyOption } from './key-options.ts';
 import { addKeylessIdentityOptions, type KeylessIdentityOptions } from './keyless-options.ts';
 
 export interface VerificationOptions extends KeylessIdentityOptions {
@@ -17,10 +17,10 @@ export interface VerificationOptions extends KeylessIdentityOptions {
 const defaultDeadlineMs = 60_000;
 
 export function addVerificationOptions(command: Command): Command {
-  addKeyOption(
-    command,
-    'a public key: a file, env://NAME, awskms:// or gcpkms://; all keys given must have signed together',
-  ).option('--policy <file>', 'decide as the QuantumSecurityPolicies in this file do, instead of by keys');
+  addPublicKeyOption(command).option(
+    '--policy <file>',
+    'decide by the QuantumSecurityPolicies in this file, in place of keys: all of them must allow, whatever their namespace',
+  );
   return addKeylessIdentityOptions(command)
     .addOption(
       new Option(

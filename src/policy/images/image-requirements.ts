@@ -1,8 +1,8 @@
 // Which policies speak about an image, and what each of them demands.
 
-import { type NamespacedName, namespacedName, type Policy } from '../../model/mesh.ts';
+import { namespacedName, type Policy } from '../../model/mesh.ts';
 import { compareText } from '../../model/problem.ts';
-import { compileImageGlobs } from './image-glob.ts';
+import { compileImageGlobs, type ImageMatcher } from './image-glob.ts';
 
 export type ImageRule = NonNullable<Policy['spec']['images']>[number];
 
@@ -14,9 +14,9 @@ export type ImageOutcome =
   /** By the rule that matches, or because none does. */
   | { readonly kind: 'deny'; readonly why: 'rule' | 'no-rule' };
 
-/** What one policy demands of an image. */
+/** What one policy demands of an image. The same object for the same rule. */
 export interface ImageRequirement {
-  readonly policy: NamespacedName;
+  readonly policy: Policy;
   readonly enforcement: 'enforce' | 'warn' | 'audit';
   /** In `spec.images`, of the rule that decides; undefined when none matches. */
   readonly ruleIndex: number | undefined;
@@ -25,10 +25,11 @@ export interface ImageRequirement {
 
 export interface ImageRequirements {
   /**
-   * All must be satisfied; those of policies that only warn or audit decide nothing. Sorted by policy. Empty: no policy has anything
-   * to say about images.
+   * What is demanded of an image. All must be satisfied; those of policies that only warn or audit decide nothing. Sorted by policy.
+   * Empty: no policy has anything to say about images.
+   * @param repository `registry/repository`, normalised: `docker.io/library/nginx`
    */
-  readonly requirements: readonly ImageRequirement[];
+  of(repository: string): readonly ImageRequirement[];
   /** Such as `sha256:…`; never accepted, whatever the requirements allow. */
   readonly revokedDigests: ReadonlySet<string>;
   /** SHA-256 of SubjectPublicKeyInfo, in hex; signatures of these keys do not count. */
@@ -36,36 +37,37 @@ export interface ImageRequirements {
 }
 
 /**
- * What the policies of a namespace demand of an image. Their order does not matter, nor does repetition; a policy more can only
+ * What the policies of a namespace demand of images. Their order does not matter, nor does repetition; a policy more can only
  * add to what is demanded and revoked.
  *
  * A revocation holds whatever the `enforcement` of its policy: it says that something is known to be bad, which is no rule to be
  * tried out, and setting a policy to `audit` for an hour must not bring a stolen key back.
  * @param policies those that hold for the namespace; see policiesForNamespace
- * @param repository `registry/repository`, normalised: `docker.io/library/nginx`
  */
-export function imageRequirements(policies: readonly Policy[], repository: string): ImageRequirements {
+export function compileImageRequirements(policies: readonly Policy[]): ImageRequirements {
   const sorted = [...new Map(policies.map((policy) => [namespacedName(policy), policy]))]
     .sort(([a], [b]) => compareText(a, b))
     .map(([, policy]) => policy);
+  const compiled = sorted.flatMap((policy) => compilePolicy(policy) ?? []);
   return {
-    requirements: sorted.flatMap((policy) => requirementOf(policy, repository) ?? []),
+    of: (repository) => compiled.map((requirementOf) => requirementOf(repository)),
     revokedDigests: new Set(sorted.flatMap(({ spec }) => spec.revoked?.digests ?? [])),
     revokedKeys: new Set(sorted.flatMap(({ spec }) => spec.revoked?.keys ?? [])),
   };
 }
 
-function requirementOf(policy: Policy, repository: string): ImageRequirement | undefined {
+function compilePolicy(policy: Policy): ((repository: string) => ImageRequirement) | undefined {
   const { images, enforcement = 'enforce' } = policy.spec;
   if (images === undefined) return undefined;
-  const found = images.findIndex(({ match }) => compileImageGlobs(match)(repository));
-  const rule = images[found];
-  return {
-    policy: namespacedName(policy),
-    enforcement,
-    ruleIndex: rule === undefined ? undefined : found,
-    outcome: rule === undefined ? { kind: 'deny', why: 'no-rule' } : outcomeOf(rule),
+  const rules = images.map((rule, ruleIndex): [ImageMatcher, ImageRequirement] => [
+    compileImageGlobs(rule.match),
+    { policy, enforcement, ruleIndex, outcome: outcomeOf(rule) },
+  ]);
+  const none: ImageRequirement = {
+    ...{ policy, enforcement, ruleIndex: undefined },
+    outcome: { kind: 'deny', why: 'no-rule' },
   };
+  return (repository) => rules.find(([matches]) => matches(repository))?.[1] ?? none;
 }
 
 function outcomeOf(rule: ImageRule): ImageOutcome {

@@ -4,12 +4,14 @@
 import { isSignatureAlgorithm, type SignatureAlgorithm } from '../../crypto/algorithms.ts';
 import { RegistryError } from '../../registry/errors.ts';
 import { parseReference, repositoryName } from '../../registry/reference.ts';
+import type { JsonObject } from '../../registry/strict-json.ts';
 import { Members, shown } from './members.ts';
 
 /** The member's name, in the predicate of a signature and among the annotations of an attestation's subject. */
 export const bindingMember = 'trellis';
 
-const bindingVersion = 1;
+/** Of bindings, and of statements about files. */
+const version = 1;
 /** Two are usual; a certificate and a second post-quantum family may come to them. */
 const maxSigners = 8;
 
@@ -24,16 +26,20 @@ export interface SignerName {
   readonly spkiSha256: string;
 }
 
-export interface Binding {
+/** What every payload of Trellis says of its signing, whatever it is about. */
+export interface Signing {
   readonly v: 1;
   /** 128 random bits, hex: no two signings have the same payload. */
   readonly id: string;
-  /** `registry/path`, without tag or digest. */
-  readonly reference: string;
   /** The signer's word: nobody else has seen a clock. */
   readonly signedAt: Date;
   /** All who sign this payload: sorted by algorithm, then key; distinct. */
   readonly signers: readonly SignerName[];
+}
+
+export interface Binding extends Signing {
+  /** `registry/path`, without tag or digest. */
+  readonly reference: string;
 }
 
 const members: Members = new Members('ERR_BINDING_INVALID', 'the "trellis" member of the statement');
@@ -44,34 +50,44 @@ const members: Members = new Members('ERR_BINDING_INVALID', 'the "trellis" membe
  * @throws SigningError ERR_BINDING_INVALID
  */
 export function parseBinding(value: unknown): Binding {
-  const binding = members.object(value, 'it', ['v', 'id', 'reference', 'signedAt', 'signers']);
-  if (binding['v'] !== bindingVersion) {
-    members.refuse(`its version is ${shown(binding['v'])}; this Trellis reads 1, a newer one may read more`);
-  }
-  const id = members.text(binding['id'], 'id');
-  if (!idForm.test(id)) members.refuse('id is not 32 lower-case hexadecimal digits');
-  return {
-    v: bindingVersion,
-    id,
-    reference: readRepository(members.text(binding['reference'], 'reference')),
-    signedAt: readTime(members.text(binding['signedAt'], 'signedAt')),
-    signers: readSigners(binding['signers']),
-  };
+  const binding = members.object(value, 'it', [...signingMembers, 'reference']);
+  const signing = readSigning(binding, members);
+  return { ...signing, reference: readRepository(members.text(binding['reference'], 'reference')) };
 }
 
 /** The binding as it is written, its signers sorted. @throws SigningError ERR_BINDING_INVALID when the time is none */
-export function encodeBinding({
-  v,
-  id,
-  reference,
-  signedAt,
-  signers,
-}: Binding): Readonly<Record<string, unknown>> {
-  if (Number.isNaN(signedAt.getTime())) members.refuse('signedAt is not a time');
+export function encodeBinding({ reference, ...signing }: Binding): Readonly<Record<string, unknown>> {
+  const { v, id, signedAt, signers } = encodeSigning(signing, members);
+  return { v, id, reference, signedAt, signers };
+}
+
+export const signingMembers = ['v', 'id', 'signedAt', 'signers'] as const;
+
+/**
+ * Reads the one form `encodeSigning` writes.
+ * @param object that has the `signingMembers`, perhaps among others
+ * @param document that it is in: says what is wrong
+ */
+export function readSigning(object: JsonObject, document: Members): Signing {
+  if (object['v'] !== version) {
+    document.refuse(`its version is ${shown(object['v'])}; this Trellis reads 1, a newer one may read more`);
+  }
+  const id = document.text(object['id'], 'id');
+  if (!idForm.test(id)) document.refuse('id is not 32 lower-case hexadecimal digits');
+  return {
+    v: version,
+    id,
+    signedAt: readTime(object['signedAt'], document),
+    signers: readSigners(object['signers'], document),
+  };
+}
+
+/** Its members in their order, the signers sorted. */
+export function encodeSigning({ v, id, signedAt, signers }: Signing, document: Members) {
+  if (Number.isNaN(signedAt.getTime())) document.refuse('signedAt is not a time');
   return {
     v,
     id,
-    reference,
     signedAt: signedAt.toISOString(),
     signers: signers.toSorted(compareSigners).map(({ algorithm, spkiSha256 }) => ({ algorithm, spkiSha256 })),
   };
@@ -106,33 +122,34 @@ function canonicalRepository(text: string): string | undefined {
 }
 
 /** RFC 3339 §5.6 in UTC with milliseconds: one instant, one spelling; the round trip refuses the 30th of February. */
-function readTime(text: string): Date {
+function readTime(value: unknown, document: Members): Date {
+  const text = document.text(value, 'signedAt');
   const time = new Date(text);
   if (!timeForm.test(text) || Number.isNaN(time.getTime()) || time.toISOString() !== text) {
-    members.refuse('signedAt is not a UTC time such as 2026-11-21T16:29:29.048Z');
+    document.refuse('signedAt is not a UTC time such as 2026-11-21T16:29:29.048Z');
   }
   return time;
 }
 
-function readSigners(value: unknown): readonly SignerName[] {
-  const signers = members.array(value, 'signers', maxSigners).map(readSigner);
-  if (signers.length === 0) members.refuse('signers is empty');
+function readSigners(value: unknown, document: Members): readonly SignerName[] {
+  const signers = document.array(value, 'signers', maxSigners).map((each) => readSigner(each, document));
+  if (signers.length === 0) document.refuse('signers is empty');
   for (const [index, signer] of signers.entries()) {
     const before = signers[index - 1];
     if (before !== undefined && compareSigners(before, signer) >= 0) {
-      members.refuse('signers are not sorted by algorithm and key, or one is there twice');
+      document.refuse('signers are not sorted by algorithm and key, or one is there twice');
     }
   }
   return signers;
 }
 
-function readSigner(value: unknown): SignerName {
-  const signer = members.object(value, 'a signer', ['algorithm', 'spkiSha256']);
-  const algorithm = members.text(signer['algorithm'], 'algorithm');
+function readSigner(value: unknown, document: Members): SignerName {
+  const signer = document.object(value, 'a signer', ['algorithm', 'spkiSha256']);
+  const algorithm = document.text(signer['algorithm'], 'algorithm');
   if (!isSignatureAlgorithm(algorithm))
-    members.refuse(`a signer has the unknown algorithm ${shown(algorithm)}`);
-  const spkiSha256 = members.text(signer['spkiSha256'], 'spkiSha256');
-  if (!sha256Form.test(spkiSha256)) members.refuse('spkiSha256 is not 64 lower-case hexadecimal digits');
+    document.refuse(`a signer has the unknown algorithm ${shown(algorithm)}`);
+  const spkiSha256 = document.text(signer['spkiSha256'], 'spkiSha256');
+  if (!sha256Form.test(spkiSha256)) document.refuse('spkiSha256 is not 64 lower-case hexadecimal digits');
   return { algorithm, spkiSha256 };
 }
 

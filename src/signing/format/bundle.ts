@@ -51,13 +51,13 @@ export interface KeyBundleInput {
   readonly timestamps?: readonly Uint8Array[];
 }
 
-const members: Members = new Members('ERR_BUNDLE_INVALID', 'the bundle');
+const members: Members = new Members('ERR_SIGSTORE_BUNDLE_INVALID', 'the bundle');
 
 /**
  * Reads a bundle. Nothing in it has been verified then.
  * @param maxBytes lower than `maxBundleBytes` where no large attestation is expected
  * @throws SigningError ERR_BUNDLE_TOO_LARGE, ERR_JSON_INVALID, ERR_BUNDLE_MEDIA_TYPE, ERR_BUNDLE_NOT_DSSE,
- *   ERR_BUNDLE_INVALID, ERR_ENVELOPE_INVALID, ERR_ENVELOPE_SIGNATURE_COUNT, ERR_BASE64_INVALID
+ *   ERR_SIGSTORE_BUNDLE_INVALID, ERR_ENVELOPE_INVALID, ERR_ENVELOPE_SIGNATURE_COUNT, ERR_BASE64_INVALID
  */
 export function parseBundle(bytes: Uint8Array, maxBytes: number = maxBundleBytes): Bundle {
   const json = members.parse(bytes, maxBytes);

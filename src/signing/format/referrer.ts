@@ -1,7 +1,7 @@
 // How a bundle hangs on an image: an OCI 1.1 artifact manifest with one layer, whose subject is the image (OCI image
 // specification, "Guidelines for Artifact Usage"; the layout of cosign v3).
 
-import type { Artifact } from '../../registry/client.ts';
+import type { Artifact } from '../../registry/artifact.ts';
 import type { Descriptor } from '../../registry/descriptor.ts';
 import { type Digest, digestOf } from '../../registry/digest.ts';
 import type { FetchedManifest } from '../../registry/manifest.ts';

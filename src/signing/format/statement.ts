@@ -1,7 +1,7 @@
 // in-toto statements (attestation framework v1, statement.md) as cosign v3 and Trellis write them: signatures, whose
 // predicate type is cosign's, and attestations, whose predicate belongs to a schema of its own.
 
-import { type Digest, parseDigest } from '../../registry/digest.ts';
+import { algorithmOf, type Digest, hexOf, parseDigest } from '../../registry/digest.ts';
 import { RegistryError } from '../../registry/errors.ts';
 import { type Binding, bindingMember, encodeBinding, parseBinding } from './binding.ts';
 import { Members, shown } from './members.ts';
@@ -11,7 +11,7 @@ export type { Binding, SignerName } from './binding.ts';
 /** What cosign v3 calls a signature of an image. */
 export const signPredicateType = 'https://sigstore.dev/cosign/sign/v1';
 
-const statementType = 'https://in-toto.io/Statement/v1';
+export const statementType = 'https://in-toto.io/Statement/v1';
 /** `cosign attest` v3 still writes it; its subjects have no annotations, hence never a binding. */
 const oldStatementType = 'https://in-toto.io/Statement/v0.1';
 
@@ -57,7 +57,11 @@ export function parseStatement(payload: Uint8Array): Statement {
   const isOld = !isSignature && statement['_type'] === oldStatementType;
   if (!isOld) members.exactText(statement['_type'], '_type', statementType);
   const predicate = members.anyObject(statement['predicate'], 'predicate');
-  const { subject, annotations } = readSubject(statement['subject'], isOld);
+  const { subject, annotations } = readSubject(
+    statement['subject'],
+    members,
+    isOld ? ['name'] : ['name', 'annotations'],
+  );
   return {
     subject,
     predicateType,
@@ -78,13 +82,12 @@ export function encodeStatement(input: StatementInput): Buffer {
   // Not spread over it, or the annotation of a caller would be lost without a word.
   if (Object.hasOwn(annotations, bindingMember))
     members.refuse(`"${bindingMember}" is a reserved annotation`);
-  const [algorithm, hex] = subject.split(':');
   const payload = Buffer.from(
     JSON.stringify({
       _type: statementType,
       subject: [
         {
-          digest: { [String(algorithm)]: hex },
+          digest: encodeDigest(subject),
           annotations: isSignature ? annotations : { ...annotations, ...bound },
         },
       ],
@@ -117,35 +120,43 @@ function readBinding(holder: Readonly<Record<string, unknown>>): Binding | undef
 
 type RawAnnotations = Readonly<Record<string, unknown>>;
 
-/** Exactly one subject with exactly one digest: several would leave open which of them was judged. */
-function readSubject(value: unknown, isOld: boolean): { subject: Digest; annotations: RawAnnotations } {
-  if (!Array.isArray(value) || value.length !== 1) members.refuse('it has not exactly one subject');
+/**
+ * Exactly one subject with exactly one digest: several would leave open which of them was judged.
+ * @param document says what is wrong
+ * @param optional what the subject may have beside its digest: name, annotations
+ */
+export function readSubject(
+  value: unknown,
+  document: Members,
+  optional: readonly string[],
+): { readonly subject: Digest; readonly annotations: RawAnnotations } {
+  if (!Array.isArray(value) || value.length !== 1) document.refuse('it has not exactly one subject');
   // The name is what the signer called the image; it decides nothing, the binding names the repository.
-  const subject = members.object(
-    value[0],
-    'the subject',
-    ['digest'],
-    isOld ? ['name'] : ['name', 'annotations'],
-  );
-  if (Object.hasOwn(subject, 'name')) members.text(subject['name'], 'the name of the subject');
-  const digests = Object.entries(members.anyObject(subject['digest'], 'the digest of the subject'));
+  const subject = document.object(value[0], 'the subject', ['digest'], optional);
+  if (Object.hasOwn(subject, 'name')) document.text(subject['name'], 'the name of the subject');
+  const digests = Object.entries(document.anyObject(subject['digest'], 'the digest of the subject'));
   const [only] = digests;
-  if (only === undefined || digests.length > 1) members.refuse('the subject has not exactly one digest');
+  if (only === undefined || digests.length > 1) document.refuse('the subject has not exactly one digest');
   return {
-    subject: readDigest(only[0], only[1]),
+    subject: readDigest(only[0], only[1], document),
     annotations: Object.hasOwn(subject, 'annotations')
-      ? members.anyObject(subject['annotations'], 'annotations')
+      ? document.anyObject(subject['annotations'], 'annotations')
       : {},
   };
 }
 
-function readDigest(algorithm: string, hex: unknown): Digest {
+function readDigest(algorithm: string, hex: unknown, document: Members): Digest {
   try {
-    return parseDigest(`${algorithm}:${members.text(hex, 'the digest of the subject')}`);
+    return parseDigest(`${algorithm}:${document.text(hex, 'the digest of the subject')}`);
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
-    return members.refuse(`the subject has no sha256 or sha512 digest, but ${shown({ [algorithm]: hex })}`);
+    return document.refuse(`the subject has no sha256 or sha512 digest, but ${shown({ [algorithm]: hex })}`);
   }
+}
+
+/** What `readSubject` reads as the digest. */
+export function encodeDigest(digest: Digest): Readonly<Record<string, string>> {
+  return { [algorithmOf(digest)]: hexOf(digest) };
 }
 
 function readAnnotations(found: RawAnnotations): Readonly<Record<string, string>> {

@@ -4,8 +4,8 @@ import { X509Certificate } from 'node:crypto';
 import { type SigningKey, signBytes } from '../../crypto/keys.ts';
 import { encodeBase64 } from '../base64.ts';
 import { type PublicKey, publicKeyPem } from '../keys/public-key.ts';
+import { jsonAnswer, malformed, resourceUrl, send, type Transport } from '../services/request.ts';
 import type { IdentityToken } from './identity-token.ts';
-import { jsonAnswer, malformed, resourceUrl, send, type Transport } from './service.ts';
 import { readSigningCertificate, type SigningCertificate } from './signing-certificate.ts';
 
 const service = 'Fulcio';

@@ -12,44 +12,63 @@ export interface IdentityMatcher {
   matches(text: string): boolean;
 }
 
-/** Longer ones are no identities. */
-const maxPatternCharacters = 1024;
-/** Of the compiled expression. Counted repetition multiplies: (.{100}){100} would be a million. */
-const maxPatternSteps = 10_000;
+/** The longest identity, as in the schema of policies; a certificate may hold a longer text, and matching costs by its length. */
+const maxIdentityChars = 1024;
+/** Of a regular expression. This and the next as in src/policy/condition/limits.ts: what a policy may say, a command may, too. */
+const maxPatternChars = 512;
+/** Instructions of a compiled regular expression: each character of the text may cost as many steps. */
+const maxPatternSteps = 256;
 
 /**
  * @param what the pattern is for: "issuer" or "subject"
  * @throws SigningError ERR_VERIFICATION_POLICY_INVALID
  */
 export function identityMatcher(what: string, pattern: IdentityPattern): IdentityMatcher {
-  const source = typeof pattern === 'string' ? pattern : pattern.regexp;
-  if (source === '') throw invalid(`the ${what} of a keyless identity is empty`);
-  if (source.length > maxPatternCharacters)
-    throw invalid(`the ${what} of a keyless identity is longer than ${maxPatternCharacters} characters`);
   if (typeof pattern === 'string') {
+    if (pattern === '') throw invalid(`the ${what} of a keyless identity is empty`);
+    if (pattern.length > maxIdentityChars)
+      throw invalid(`the ${what} of a keyless identity is longer than ${maxIdentityChars} characters`);
     return { description: `${what} ${pattern}`, matches: (text) => text === pattern };
   }
-  const expression = compile(what, source);
-  // All of the text, unlike cosign, which is content with a part: a subject that merely contains a trusted one is another.
-  return { description: `${what} matching ${source}`, matches: (text) => expression.matches(text) };
+  const { regexp } = pattern;
+  const expression = compile(what, regexp);
+  return {
+    description: `${what} matching ${regexp}`,
+    // All of the text, unlike cosign, which is content with a part: a subject that merely contains a trusted one is another.
+    matches: (text) => text.length <= maxIdentityChars && expression.matches(text),
+  };
 }
 
 function compile(what: string, source: string): RE2JS {
-  let expression: RE2JS;
-  try {
-    expression = RE2JS.compile(source);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+  if (source === '') throw invalid(`the regular expression for the ${what} is empty`);
+  if (source.length > maxPatternChars) {
     throw invalid(
-      `the ${what} ${JSON.stringify(source)} is no regular expression of RE2's syntax: ${reason}`,
-      error,
+      `a regular expression has ${source.length} characters; at most ${maxPatternChars} are allowed`,
     );
   }
-  if (expression.re2().prog.numInst() > maxPatternSteps)
+  const expression = parse(source);
+  const steps = expression.re2().prog.numInst();
+  if (steps > maxPatternSteps) {
     throw invalid(
-      `the regular expression for the ${what} is too large; counted repetition, as in {100}, multiplies`,
+      `the regular expression ${quoted(source)} compiles to ${steps} steps; at most ${maxPatternSteps} are allowed. Counted repetition, as in {100}, multiplies`,
     );
+  }
   return expression;
+}
+
+function parse(source: string): RE2JS {
+  try {
+    return RE2JS.compile(source);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw invalid(`${quoted(source)} is no regular expression of RE2's syntax: ${reason}`, error);
+  }
+}
+
+const maxQuotedChars = 64;
+
+function quoted(source: string): string {
+  return JSON.stringify(source.length > maxQuotedChars ? `${source.slice(0, maxQuotedChars)}…` : source);
 }
 
 function invalid(message: string, cause?: unknown): SigningError {

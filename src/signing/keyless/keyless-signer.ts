@@ -5,12 +5,12 @@ import { bundleToJSON, type TransparencyLogEntry, toDSSEBundle } from '@sigstore
 import { generateSigningKey, type SigningKey } from '../../crypto/keys.ts';
 import { SigningError } from '../errors.ts';
 import { pae, payloadType } from '../format/dsse.ts';
-import type { PublicKey } from '../keys/public-key.ts';
 import { localSigner } from '../keys/signer.ts';
+import { serviceUrl, type Transport } from '../services/request.ts';
+import type { SigningParty } from '../sign/party.ts';
 import { requestTimestamp } from '../timestamp/request.ts';
 import { requestCertificate } from './fulcio.ts';
 import { logSignature } from './rekor.ts';
-import { serviceUrl, type Transport } from './service.ts';
 import type { SigningCertificate } from './signing-certificate.ts';
 import type { IdentityTokenSource } from './token-source.ts';
 
@@ -35,22 +35,16 @@ export interface KeylessSignerOptions {
   readonly transport?: Transport | undefined;
 }
 
-export interface KeylessSigner {
-  /** Of the key that this signer made: known before anything is signed, so that the payload can name it. */
-  readonly publicKey: PublicKey;
-  /**
-   * Signs the payload and gives the finished bundle. The certificate is asked for at the first call, and again with
-   * a fresh token when it is about to run out.
-   * @throws SigningError ERR_IDENTITY_TOKEN, ERR_SIGSTORE_SERVICE, ERR_SIGNATURE_INVALID; the signal's reason
-   */
-  bundle(payload: Uint8Array, signal?: AbortSignal): Promise<Buffer>;
-}
-
 /** Log and time-stamp must say a time within the certificate's life, and they take seconds. */
 const leastRemainingMilliseconds = 60_000;
 
-/** @throws SigningError ERR_SIGSTORE_URL_INVALID */
-export function keylessSigner(options: KeylessSignerOptions): KeylessSigner {
+/**
+ * A party with a key of its own, made here. The certificate is asked for when the first bundle is, and again with a fresh
+ * token when it is about to run out; bundles fail with SigningError ERR_IDENTITY_TOKEN, ERR_SIGSTORE_SERVICE,
+ * ERR_SIGNATURE_INVALID, or the signal's reason.
+ * @throws SigningError ERR_SIGSTORE_URL_INVALID
+ */
+export function keylessSigner(options: KeylessSignerOptions): SigningParty {
   const { identityToken, now, random, tsaUrl, transport = {} } = options;
   const fulcioUrl = serviceUrl(options.fulcioUrl, 'the URL of Fulcio');
   const rekorUrl =

@@ -6,8 +6,15 @@ import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { toPem } from '../../crypto/pem.ts';
 import { decodeBase64, encodeBase64 } from '../base64.ts';
 import { payloadType } from '../format/dsse.ts';
+import {
+  jsonAnswer,
+  malformed,
+  resourceUrl,
+  type ServiceAnswer,
+  send,
+  type Transport,
+} from '../services/request.ts';
 import { checkEntryCertificate } from './log-entry.ts';
-import { jsonAnswer, malformed, resourceUrl, type ServiceAnswer, send, type Transport } from './service.ts';
 
 const service = 'Rekor';
 const entriesPath = '/api/v1/log/entries';

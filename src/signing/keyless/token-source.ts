@@ -3,8 +3,8 @@
 
 import { open } from 'node:fs/promises';
 import { SigningError } from '../errors.ts';
+import { jsonAnswer, malformed, send, serviceUrl, type Transport } from '../services/request.ts';
 import { defaultAudience, type IdentityToken, maxTokenBytes, readIdentityToken } from './identity-token.ts';
-import { jsonAnswer, malformed, send, serviceUrl, type Transport } from './service.ts';
 
 /** Gives a token that is valid now. Called again when a certificate has run out. */
 export type IdentityTokenSource = (signal?: AbortSignal) => Promise<IdentityToken>;

@@ -15,7 +15,7 @@ export interface TrustedRoot {
 }
 
 /** The public-good instance's, with its history of keys, has 7 KB. */
-const maxTrustedRootBytes = 1024 * 1024;
+export const maxTrustedRootBytes = 1024 * 1024;
 const maxTrustedRootDepth = 16;
 
 /** Every verification tries them one after the other. */

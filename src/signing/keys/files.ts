@@ -72,26 +72,31 @@ export async function writeNewFiles(files: readonly NewFile[], fs: KeyFileSystem
 }
 
 /**
- * The text of a file with a private key.
+ * The text of a file with a private key, or another secret.
+ * @param what the file is, for messages
  * @throws SigningError ERR_KEY_FILE_NOT_PRIVATE, ERR_KEY_FILE_INVALID; the file system's own errors
  */
-export async function readPrivateKeyFile(path: string): Promise<string> {
-  return await readRegularFile(path, 'ERR_KEY_FILE_INVALID', ({ mode }) => {
+export async function readPrivateFile(
+  path: string,
+  { what = 'the private key', maxBytes = maxFileBytes } = {},
+): Promise<string> {
+  return await readRegularFile(path, maxBytes, 'ERR_KEY_FILE_INVALID', ({ mode }) => {
     if ((mode & groupAndOthers) === 0) return;
     throw new SigningError(
       'ERR_KEY_FILE_NOT_PRIVATE',
-      `the private key ${path} is open to others (mode ${(mode & 0o777).toString(8)}): if nobody has used that, run chmod 600 ${path}`,
+      `${what} ${path} is open to others (mode ${(mode & 0o777).toString(8)}): if nobody has used that, run chmod 600 ${path}`,
     );
   });
 }
 
 /** The text of a file with a public key. @throws SigningError ERR_PUBLIC_KEY_INVALID; the file system's own errors */
 export async function readPublicKeyFile(path: string): Promise<string> {
-  return await readRegularFile(path, 'ERR_PUBLIC_KEY_INVALID', () => {});
+  return await readRegularFile(path, maxFileBytes, 'ERR_PUBLIC_KEY_INVALID', () => {});
 }
 
 async function readRegularFile(
   path: string,
+  maxBytes: number,
   code: 'ERR_KEY_FILE_INVALID' | 'ERR_PUBLIC_KEY_INVALID',
   check: (stats: { readonly mode: number }) => void,
 ): Promise<string> {
@@ -100,11 +105,13 @@ async function readRegularFile(
   try {
     // Judged on the opened file, which nobody can exchange any more.
     const stats = await file.stat();
-    if (!stats.isFile())
-      throw new SigningError(code, `${path} is not a regular file: give the key file itself`);
+    if (!stats.isFile()) throw new SigningError(code, `${path} is not a regular file: give the file itself`);
     check(stats);
-    if (stats.size > maxFileBytes)
-      throw new SigningError(code, `${path} is larger than ${maxFileBytes} bytes, which no key file is`);
+    if (stats.size > maxBytes)
+      throw new SigningError(
+        code,
+        `${path} is larger than ${maxBytes} bytes: give the file that holds the key or secret and nothing else`,
+      );
     return await file.readFile('utf8');
   } finally {
     await file.close();

@@ -5,7 +5,7 @@ import { SigningError } from '../errors.ts';
 import { openKmsPublicKey, openKmsSigner } from '../kms/open.ts';
 import type { KmsOptions } from '../kms/service.ts';
 import { isKmsUri } from '../kms/uri.ts';
-import { readPrivateKeyFile, readPublicKeyFile } from './files.ts';
+import { readPrivateFile, readPublicKeyFile } from './files.ts';
 import { decryptKeyFile } from './key-file.ts';
 import { type PublicKey, publicKeyFromPem } from './public-key.ts';
 import { localSigner, type Signer } from './signer.ts';
@@ -28,7 +28,7 @@ const envScheme = 'env://';
 export async function openSigner(uriOrPath: string, access: KeyAccess): Promise<Signer> {
   if (isKmsUri(uriOrPath)) return await openKmsSigner(uriOrPath, kmsOptions(access), access.signal);
   const pem = fromEnvironment(uriOrPath, access.env, 'ERR_KEY_FILE_INVALID');
-  const text = pem ?? (await readPrivateKeyFile(uriOrPath));
+  const text = pem ?? (await readPrivateFile(uriOrPath));
   return localSigner(await decryptKeyFile(text, await access.password()));
 }
 

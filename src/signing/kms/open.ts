@@ -2,9 +2,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IssuingAlgorithm } from '../../crypto/algorithms.ts';
+import { withDeadline } from '../deadline.ts';
+import { SigningError } from '../errors.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import { type Signer, verified } from '../keys/signer.ts';
-import { withDeadline } from './deadline.ts';
 import { type KmsKey, type KmsOptions, type KmsSlot, kmsKeyError } from './service.ts';
 import { parseKmsUri } from './uri.ts';
 
@@ -100,5 +101,10 @@ function within<T>(
   what: string,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  return withDeadline(deadlineMs, signal, what, run);
+  const error = () =>
+    new SigningError(
+      'ERR_KMS_UNAVAILABLE',
+      `${what}: no answer within ${deadlineMs / 1000} s; check the network, proxies and credentials, then try again`,
+    );
+  return withDeadline({ milliseconds: deadlineMs, error }, signal, run);
 }

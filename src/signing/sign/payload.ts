@@ -2,6 +2,7 @@
 
 import type { Digest } from '../../registry/digest.ts';
 import { type Repository, repositoryName } from '../../registry/reference.ts';
+import type { Signing } from '../format/binding.ts';
 import { encodeStatement, signPredicateType } from '../format/statement.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 
@@ -28,24 +29,23 @@ export interface PayloadOptions {
 
 const idBytes = 16;
 
-/** @throws SigningError when nobody could read the statement: too large, an annotation named like our own member */
-export function encodePayload({
-  claim,
-  subject,
-  repository,
+/** What the payload says of its signing. */
+export function newSigning({
   signers,
   now,
   randomBytes,
-}: PayloadOptions): Buffer {
-  return encodeStatement({
-    ...claim,
-    subject,
-    binding: {
-      v: 1,
-      id: Buffer.from(randomBytes(idBytes)).toString('hex'),
-      reference: repositoryName(repository),
-      signedAt: now,
-      signers: signers.map(({ algorithm, spkiSha256 }) => ({ algorithm, spkiSha256 })),
-    },
-  });
+}: Pick<PayloadOptions, 'signers' | 'now' | 'randomBytes'>): Signing {
+  return {
+    v: 1,
+    id: Buffer.from(randomBytes(idBytes)).toString('hex'),
+    signedAt: now,
+    signers: signers.map(({ algorithm, spkiSha256 }) => ({ algorithm, spkiSha256 })),
+  };
+}
+
+/** @throws SigningError when nobody could read the statement: too large, an annotation named like our own member */
+export function encodePayload(options: PayloadOptions): Buffer {
+  const { claim, subject, repository } = options;
+  const binding = { ...newSigning(options), reference: repositoryName(repository) };
+  return encodeStatement({ ...claim, subject, binding });
 }

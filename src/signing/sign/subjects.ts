@@ -1,7 +1,7 @@
 // What a reference stands for when it is signed: the manifest it names, and with it those an index lists.
 
 import type { RegistryClient } from '../../registry/client.ts';
-import type { Descriptor } from '../../registry/manifest.ts';
+import type { Descriptor } from '../../registry/descriptor.ts';
 import type { ImageReference } from '../../registry/reference.ts';
 
 export interface Subject {

@@ -1,7 +1,7 @@
 // A time-stamp over a signature, from an authority that speaks RFC 3161 over HTTP (§3.4).
 
 import { SigningError } from '../errors.ts';
-import { resourceUrl, send, serviceUrl, type Transport } from '../keyless/service.ts';
+import { resourceUrl, send, serviceUrl, type Transport } from '../services/request.ts';
 import { checkAnswersRequest, timestampRequest } from './response.ts';
 
 export interface TimestampOptions {

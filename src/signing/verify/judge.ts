@@ -1,29 +1,33 @@
-// The checklist for an image: every authority, and for each attestation that is asked for every authority again.
+// The second of two steps, and the checklist for an image: every authority, and for each attestation that is asked for every authority again.
 //
 // More bundles never turn a yes into a no: what is removed, added, copied or re-ordered in a registry can take away what
 // was signed, never add to it. Revocation stands in the policy for the same reason.
 
 import { signPredicateType } from '../format/statement.ts';
-import { type Examined, examine } from './examine.ts';
-import type { FoundBundle } from './found.ts';
+import type { Examination } from './examination.ts';
+import type { Examined } from './examine.ts';
 import { type Condition, judgeGroup } from './keyset.ts';
 import { byPayload, type SignedPayload } from './payloads.ts';
-import { type Authority, checkPolicy } from './policy.ts';
+import type { Authority } from './policy.ts';
 import { type Question, signerGroups } from './question.ts';
 import { missed, satisfied, whyOthersDoNotCount } from './reasons.ts';
-import type { SignatureChecks } from './signature-checks.ts';
 import type { AttestationVerdict, AuthorityVerdict, Verdict } from './verdict.ts';
 
-/** Judges all that was found on an image. @throws SigningError ERR_VERIFICATION_POLICY_INVALID */
-export function judge(found: readonly FoundBundle[], question: Question, checks: SignatureChecks): Verdict {
-  const examined = found.map((each) => examine(each, question, checks));
-  return conclude(examined, question);
+/**
+ * The verdict over an examination: pure, and to be drawn anew whenever one is asked for. Conditions, notAfter and revoked digests
+ * are looked at here alone.
+ * @param question as the image was examined by, apart from `now`, and by a policy that checkPolicy has seen
+ * @throws what the registry threw: what it failed to give might have been the signature that is missing
+ */
+export function concludeExamination({ examined, failures }: Examination, question: Question): Verdict {
+  const verdict = conclude(examined, question);
+  if (!verdict.ok && failures.length > 0) throw failures[0];
+  return verdict;
 }
 
-/** The verdict over bundles that have been examined. @throws SigningError ERR_VERIFICATION_POLICY_INVALID */
+/** The verdict over bundles that have been examined so far. */
 export function conclude(examined: readonly Examined[], question: Question): Verdict {
   const { policy, digest, reference } = question;
-  checkPolicy(policy);
   const signatures = examined.map(({ report }) => report);
   const payloads = byPayload(examined.flatMap(({ counted }) => counted ?? []));
   const byAll = (predicateType: string, condition: Condition): readonly AuthorityVerdict[] => {

@@ -7,9 +7,10 @@ type Looks = Pick<RegistryClient, 'referrers' | 'manifest' | 'blob' | 'resolve'>
 
 /**
  * A client that asks once for each thing and remembers the answer for as long as it lives: for the verification of one
- * image, whose limits bound what it holds. A failure is not remembered: it may be about who asked, such as a deadline.
+ * image, whose limits bound what it holds. A failure is not remembered.
+ * @param signal of all who look: what one asks for serves the others, so that it must not end because one of them gives up
  */
-export function oneLook(client: RegistryClient): RegistryClient {
+export function oneLook(client: RegistryClient, signal: AbortSignal): RegistryClient {
   const seen = new Map<string, Promise<unknown>>();
   const once = <T>(what: string, ask: () => Promise<T>): Promise<T> => {
     const known = seen.get(what);
@@ -21,13 +22,12 @@ export function oneLook(client: RegistryClient): RegistryClient {
   };
   const at = (repository: Repository) => repositoryName(repository);
   const looks: Looks = {
-    resolve: (ref, signal) =>
-      once(`resolve ${at(ref)} ${ref.tag} ${ref.digest}`, () => client.resolve(ref, signal)),
-    referrers: (repository, subject, signal) =>
+    resolve: (ref) => once(`resolve ${at(ref)} ${ref.tag} ${ref.digest}`, () => client.resolve(ref, signal)),
+    referrers: (repository, subject) =>
       once(`referrers ${at(repository)} ${subject}`, () => client.referrers(repository, subject, signal)),
-    manifest: (repository, digest, signal) =>
+    manifest: (repository, digest) =>
       once(`manifest ${at(repository)} ${digest}`, () => client.manifest(repository, digest, signal)),
-    blob: (repository, descriptor, maxBytes, signal) =>
+    blob: (repository, descriptor, maxBytes) =>
       once(`blob ${at(repository)} ${descriptor.digest} ${descriptor.size} ${maxBytes}`, () =>
         client.blob(repository, descriptor, maxBytes, signal),
       ),

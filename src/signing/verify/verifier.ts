@@ -1,21 +1,17 @@
 // Verifies an image: its tag is resolved once, and from then on only the digest counts. One walk through the referrers
-// serves all authorities, keys and attestations.
+// serves all authorities, keys and attestations. Two steps: examination.ts, then judge.ts.
 
 import type { RegistryClient } from '../../registry/client.ts';
-import type { Descriptor } from '../../registry/descriptor.ts';
 import { formatReference, type ImageReference, repositoryName } from '../../registry/reference.ts';
-import { signPredicateType } from '../format/statement.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../deadline.ts';
+import { verificationDeadline } from './deadline.ts';
 import { evaluateOnce } from './evaluate-once.ts';
-import { type Examined, examine } from './examine.ts';
-import { BundleSource } from './fetch.ts';
-import type { FoundBundle } from './found.ts';
-import { conclude } from './judge.ts';
-import { likelyFirst } from './likely-first.ts';
+import { examineImage } from './examination.ts';
+import type { Examined } from './examine.ts';
+import { conclude, concludeExamination } from './judge.ts';
 import { defaultVerificationLimits, type VerificationLimits } from './limits.ts';
 import { checkPolicy, type VerificationPolicy } from './policy.ts';
 import type { Question } from './question.ts';
-import { SignatureChecks } from './signature-checks.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface VerificationRequest {
@@ -44,7 +40,8 @@ export function createVerifier(limits: Partial<VerificationLimits> = {}): Verifi
   return {
     verify: async (request) => {
       checkPolicy(request.policy);
-      return withDeadline(request.deadlineMs, request.signal, (signal) => verifyImage(request, all, signal));
+      const deadline = verificationDeadline(request.deadlineMs);
+      return withDeadline(deadline, request.signal, (signal) => verifyImage(request, all, signal));
     },
   };
 }
@@ -66,53 +63,14 @@ async function verifyImage(
   };
   // Revocation needs no registry: it holds when the registry is away, too.
   if (policy.revokedDigests.has(digest)) return conclude([], question);
-
-  const { descriptors } = await client.referrers(reference, digest, signal);
-  const wanted = new Set([signPredicateType, ...policy.attestations.map((each) => each.predicateType)]);
-  const listed = likelyFirst(descriptors, wanted);
-  const source = new BundleSource(
+  const isEnough = (examined: readonly Examined[]) =>
+    request.exhaustive !== true && conclude(examined, question).ok;
+  const examination = await examineImage(question, {
     client,
-    { repository: reference, digest },
+    repository: reference,
     limits,
-    policy.attestations.length > 0,
-  );
-  const found = inRounds(listed, limits, (each) => source.fetch(each, signal));
-  return judgeAsFound(found, question, request.exhaustive ?? false, limits);
-}
-
-/** Fetches a few at a time, so that what comes after them is not fetched when they suffice. */
-async function* inRounds(
-  listed: readonly Descriptor[],
-  { maxReferrers, maxParallel }: VerificationLimits,
-  fetch: (descriptor: Descriptor) => Promise<FoundBundle>,
-): AsyncGenerator<readonly FoundBundle[]> {
-  const read = listed.slice(0, maxReferrers);
-  for (let start = 0; start < read.length; start += maxParallel) {
-    yield await Promise.all(read.slice(start, start + maxParallel).map(fetch));
-  }
-  const reason = `it was not read: the image has ${listed.length} referrers that may be signatures, and ${maxReferrers} are read at most (maxReferrers); remove junk from the repository`;
-  yield listed
-    .slice(maxReferrers)
-    .map(({ digest }) => ({ kind: 'unread', manifest: digest, size: undefined, code: 'over-limit', reason }));
-}
-
-async function judgeAsFound(
-  rounds: AsyncIterable<readonly FoundBundle[]>,
-  question: Question,
-  exhaustive: boolean,
-  limits: VerificationLimits,
-): Promise<Verdict> {
-  const checks = new SignatureChecks(limits.maxSignatureChecks);
-  const examined: Examined[] = [];
-  const failures: unknown[] = [];
-  let verdict = conclude(examined, question);
-  for await (const round of rounds) {
-    examined.push(...round.map((found) => examine(found, question, checks)));
-    failures.push(...round.flatMap((found) => (found.kind === 'unread' ? (found.error ?? []) : [])));
-    verdict = conclude(examined, question);
-    if (verdict.ok && !exhaustive) return verdict;
-  }
-  // What the registry failed to give might have been the signature that is missing.
-  if (!verdict.ok && failures.length > 0) throw failures[0];
-  return verdict;
+    signal,
+    isEnough,
+  });
+  return concludeExamination(examination, question);
 }

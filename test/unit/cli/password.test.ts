@@ -107,9 +107,12 @@ describe('is missing', () => {
   test('in a file that others can read, or that is empty', async () => {
     const open = await passwordFile('secret');
     await chmod(open, 0o644);
-    await expect(source({ file: open }).password()).rejects.toMatchObject({ hint: `run chmod 600 ${open}` });
+    await expect(source({ file: open }).password()).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      message: expect.stringContaining(`run chmod 600 ${open}`),
+    });
     const empty = await passwordFile('\n');
-    await expect(source({ file: empty }).password()).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' });
+    await expect(source({ file: empty }).password()).rejects.toMatchObject({ code: 'ERR_USAGE' });
   });
 });
 

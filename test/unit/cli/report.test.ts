@@ -27,3 +27,12 @@ test('--verbose adds the stack and the causes', () => {
   expect(stderr).toMatch(/\n +at /);
   expect(stderr).toContain('root of it');
 });
+
+test('what a message quotes cannot act on the terminal, and its lines stay lines', () => {
+  const error = new CliError('ERR_CHECK_FAILED', 'refused:\n  \u001b[2J\u009b1m\u202egood', {
+    hint: 'a\u0007b',
+  });
+  expect(reported(error, false).stderr).toBe(
+    'trellis: refused:\n  \\u001b[2J\\u009b1m\\u202egood\n  a\\u0007b\n',
+  );
+});

@@ -16,7 +16,21 @@ test('placesOf: mirrors in their order, with their paths, the origin last', () =
   expect(placesOf(parseReference('other.example/a'), mirrors)).toHaveLength(1);
 });
 
-test.each(['one.example/Hub', 'one.example/../a', 'https://one.example', ''])('%j is no mirror', (place) => {
+test('placesOf: with port 443 and without it is one registry', () => {
+  const mirrors = parseMirrors({ 'registry.example:443': ['one.example:443/hub'] });
+  for (const name of ['registry.example/a', 'registry.example:443/a']) {
+    expect(placesOf(parseReference(name), mirrors)[0]).toEqual({ registry: 'one.example', path: 'hub/a' });
+  }
+});
+
+test.each([
+  'one.example/a._b',
+  'one.example/a___b',
+  'one.example/Hub',
+  'one.example/../a',
+  'https://one.example',
+  '',
+])('%j is no mirror', (place) => {
   expect(() => parseMirrors({ 'docker.io': [place] })).toThrow(
     expect.objectContaining({ code: expect.stringMatching(/_CONFIGURATION|_INVALID/) }),
   );

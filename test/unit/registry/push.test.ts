@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../../src/registry/digest.ts';
+import { putManifest } from '../../../src/registry/push.ts';
 import { clientFor, codeOf, repositoryOn } from './support/client.ts';
 import { type FakeOptions, fakeRegistry, imageType } from './support/fake-registry.ts';
 import { answer } from './support/server.ts';
@@ -160,4 +161,20 @@ describe('pushManifest', () => {
       message: expect.stringContaining(String.raw`"MANIFEST_INVALID: \u001b[31mno\n"`),
     });
   });
+});
+
+test.each([
+  ['a digest', digest, digest],
+  ['no digest', 'yes', undefined],
+  ['a digest in capitals', digest.toUpperCase(), undefined],
+])('a registry that names %s as the subject', async (_, said, acceptedSubject) => {
+  const { client, repository } = await setting({
+    intercept: (_request, response) => {
+      answer(response, 201, { 'oci-subject': said });
+      return true;
+    },
+  });
+  const session = await client.access.sessionOf(repository.registry);
+  const pushed = await putManifest(session, repository, { bytes: manifest, mediaType: imageType }, undefined);
+  expect(pushed).toEqual({ digest: digestOf(manifest), acceptedSubject });
 });

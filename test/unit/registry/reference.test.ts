@@ -16,6 +16,15 @@ describe('parseReference', () => {
     ['docker.io/nginx', 'docker.io/library/nginx:latest'],
     ['index.docker.io/library/nginx', 'docker.io/library/nginx:latest'],
     ['registry-1.docker.io/a/b', 'docker.io/a/b:latest'],
+    ['docker.io:443/nginx', 'docker.io/library/nginx:latest'],
+    ['index.docker.io:443/a/b', 'docker.io/a/b:latest'],
+    // The port that TLS has without saying so: one repository, one name.
+    ['registry.example:443/a:v1', 'registry.example/a:v1'],
+    [`Registry.Example:443/a@${digest}`, `registry.example/a@${digest}`],
+    ['[::1]:443/a', '[::1]/a:latest'],
+    ['registry.example:4443/a', 'registry.example:4443/a:latest'],
+    ['registry.example:8443/a', 'registry.example:8443/a:latest'],
+    ['registry.example/a:443', 'registry.example/a:443'],
     ['localhost/a', 'localhost/a:latest'],
     ['localhost:5000/a', 'localhost:5000/a:latest'],
     ['127.0.0.1:5000/a/b:v1', '127.0.0.1:5000/a/b:v1'],
@@ -63,6 +72,8 @@ describe('parseReference', () => {
     ['a host that ends in a dot', 'registry.example./a'],
     ['a host with an underscore', 'my_registry.example/a'],
     ['a port of 0', 'registry.example:0/a'],
+    ['a port in a second spelling', 'registry.example:0443/a'],
+    ['no port behind the colon', 'registry.example:/a'],
     ['a port above 65535', 'registry.example:65536/a'],
     // A URL turns these into 127.0.0.1, so that rules about hosts would miss them.
     ['an address in decimal', '2130706433:80/a'],
@@ -87,12 +98,15 @@ describe('parseReference', () => {
 });
 
 test('repositoryName is what a signature names', () => {
+  expect(repositoryName(parseReference('registry.example:443/a'))).toBe('registry.example/a');
   expect(repositoryName(parseReference(`nginx:1@${digest}`))).toBe('docker.io/library/nginx');
 });
 
 test.each([
   ['Registry.Example:5000', 'registry.example:5000'],
   ['index.docker.io', 'docker.io'],
+  ['registry-1.docker.io:443', 'docker.io'],
+  ['registry.example:443', 'registry.example'],
 ])('parseRegistry: %s is %s', (text, registry) => {
   expect(parseRegistry(text)).toBe(registry);
 });

@@ -86,13 +86,13 @@ describe('the API', () => {
     ['comes as nothing', {}, index([]), 'ERR_REGISTRY_PROTOCOL'],
     ['is no JSON', { 'content-type': indexType }, '<html>', 'ERR_JSON_INVALID'],
     ['is another document', { 'content-type': indexType }, '{}', 'ERR_MANIFEST_INVALID'],
+    ['is no list', { 'content-type': indexType }, '{"manifests":{}}', 'ERR_MANIFEST_INVALID'],
     [
-      'has an entry twice in one',
+      'is an image too',
       { 'content-type': indexType },
-      '{"manifests":[],"manifests":[]}',
-      'ERR_JSON_INVALID',
+      '{"manifests":[],"layers":[]}',
+      'ERR_MANIFEST_INVALID',
     ],
-    ['has a strange entry', { 'content-type': indexType }, index([{}]), 'ERR_MANIFEST_INVALID'],
   ])('whose list %s is an error', async (_, headers, body, code) => {
     const registry = await serve((_request, response) => answer(response, 200, headers, body));
     expect((await ask(registry)).result).toMatchObject({ code });
@@ -100,7 +100,56 @@ describe('the API', () => {
   });
 });
 
+describe('what whoever may push can put into the list', () => {
+  const good = entries(1)[0];
+  const strange = [
+    ['a media type that is none', { ...good, artifactType: 'not a media type' }],
+    ['annotations that are no texts', { ...good, annotations: { a: 1, b: null } }],
+    ['annotations that are no object', { ...good, annotations: [] }],
+    ['members in another case', { ...good, Digest: 'sha256:0', Annotations: {} }],
+    ['a long annotation', { ...good, annotations: { a: 'x'.repeat(10_000) } }],
+  ] as const;
+
+  test.each(strange)('%s does not hide the others, nor itself', async (_, entry) => {
+    const registry = await serve(listing([entry, ...entries(1, 1)]));
+    expect((await ask(registry)).result).toEqual({ descriptors: entries(2), source: 'api' });
+  });
+
+  test.each([
+    ['no object', 'junk'],
+    ['no digest', { ...good, digest: 'sha256:short' }],
+    ['no size', { ...good, size: -1 }],
+    ['no media type', { ...good, mediaType: '' }],
+  ])('%s: it is left out', async (_, entry) => {
+    const registry = await serve(listing([entry, ...entries(1, 1)]));
+    expect((await ask(registry)).result).toEqual({ descriptors: entries(1, 1), source: 'api' });
+  });
+
+  test('a member __proto__ changes nothing', async () => {
+    const list = index([{ ...good, annotations: { proto: 'x' } }, ...entries(1, 1)]).replace(
+      '"proto"',
+      '"__proto__"',
+    );
+    const registry = await serve((_request, response) =>
+      answer(response, 200, { 'content-type': indexType }, list),
+    );
+    expect((await ask(registry)).result).toEqual({ descriptors: entries(2), source: 'api' });
+  });
+});
+
 describe('limits', () => {
+  test('the bytes of all pages together have an end', async () => {
+    let n = 0;
+    const registry = await serve((request, response) => {
+      n += 1;
+      listing(entries(1, n), { link: `<${api}?n=${n}>; rel="next"` })(request, response);
+    });
+    expect((await ask(registry, { maxReferrerListBytes: 1_000 })).result).toMatchObject({
+      code: 'ERR_REGISTRY_TOO_LARGE',
+    });
+    expect(registry.seen.length).toBeLessThan(10);
+  });
+
   test('1,000 junk referrers are read in one request', async () => {
     const registry = await serve(listing(entries(1_002)));
     const { client, result } = await ask(registry);
@@ -143,9 +192,9 @@ describe('limits', () => {
   });
 
   test('by default have an end', () => {
-    const { maxReferrers, maxReferrerPages, manifest } = defaultRegistryLimits;
+    const { maxReferrers, maxReferrerListBytes } = defaultRegistryLimits;
     expect(maxReferrers).toBeLessThanOrEqual(10_000);
-    expect(maxReferrerPages * manifest.maxBytes).toBeLessThanOrEqual(2 ** 28);
+    expect(maxReferrerListBytes).toBeLessThanOrEqual(2 ** 25);
   });
 
   test.each([

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { generateSigningKey } from '../../../src/crypto/keys.ts';
 import { digestOf } from '../../../src/registry/digest.ts';
-import { blobPredicateType, maxBlobBundleBytes, signBlob, verifyBlob } from '../../../src/signing/blob.ts';
+import { maxBlobBundleBytes, signBlob, verifyBlob } from '../../../src/signing/blob.ts';
+import { blobPredicateType } from '../../../src/signing/format/blob-statement.ts';
 import { encodeStatement, signPredicateType } from '../../../src/signing/format/statement.ts';
 import type { PublicKey } from '../../../src/signing/keys/public-key.ts';
 import { localSigner } from '../../../src/signing/keys/signer.ts';
@@ -104,25 +105,16 @@ describe('a file is not verified', () => {
       signers: keys.map(({ algorithm, spkiSha256 }) => ({ algorithm, spkiSha256 })),
     } as const;
     const payload = encodeStatement({ subject: digest, predicateType: signPredicateType, binding });
-    expectRefused(await Promise.all([mldsa, ecdsa].map((party) => party.bundle(payload))), /something else/);
+    expectRefused(
+      await Promise.all([mldsa, ecdsa].map((party) => party.bundle(payload))),
+      /predicateType is .*cosign\/sign/,
+    );
     expect(blobPredicateType).not.toBe(signPredicateType);
   });
 
   test.each<readonly [string, (statement: Statement) => void, RegExp]>([
-    ['of another version', ({ predicate }) => Object.assign(predicate, { v: 2 }), /does not know/],
-    ['with a member more', ({ predicate }) => Object.assign(predicate, { only: 'x' }), /does not know/],
-    ['without an id', ({ predicate }) => Object.assign(predicate, { id: undefined }), /does not know/],
-    [
-      'without a time',
-      ({ predicate }) => Object.assign(predicate, { signedAt: '\u001b[2J' }),
-      /does not know/,
-    ],
-    ['that names nobody', ({ predicate }) => Object.assign(predicate, { signers: undefined }), /other keys/],
-    [
-      'that names one signer twice',
-      ({ predicate }) => (predicate['signers'] as unknown[]).push((predicate['signers'] as unknown[])[0]),
-      /other keys/,
-    ],
+    ['of another version', ({ predicate }) => Object.assign(predicate, { v: 2 }), /its version is 2/],
+    ['that names nobody', ({ predicate }) => Object.assign(predicate, { signers: [] }), /signers is empty/],
     ['with two subjects', (each) => (each['subject'] as unknown[]).push({}), /exactly one subject/],
   ])('by a statement %s', async (_, change, reason) => {
     expectRefused(await signChanged(change), reason);

@@ -101,10 +101,14 @@ describe('it does not start', () => {
   });
 
   test.each([
-    ['is missing', async () => '/nowhere/token', /ENOENT.*\/nowhere\/token/],
-    ['can be read by others', () => file(wrongToken, 0o640), /can be read by others\n.*run chmod 600/],
+    ['is missing', async () => '/nowhere/token', /the join token \/nowhere\/token: there is no such file/],
+    [
+      'can be read by others',
+      () => file(wrongToken, 0o640),
+      /the join token .* is open to others.*run chmod 600/,
+    ],
     ['is empty', () => file('\n'), /is empty/],
-    ['is no token file', () => file('x'.repeat(5000)), /too long to hold a secret/],
+    ['is no token file', () => file('x'.repeat(5000)), /larger than 4096 bytes/],
   ])('when the token file %s', async (_, make, message) => {
     const outcome = await trellis(...commandLine(await options({ tokenFile: await make() })));
     expectFailure(outcome, 78, message);

@@ -231,10 +231,10 @@ describe('tokens', () => {
     const options = await withToken('x.y.z');
     const file = options.at(-1) ?? '';
     await chmod(file, 0o644);
-    expectFailure(await ask('rl-training', 'portfolio', ...history, ...options), 78, /can be read by others/);
+    expectFailure(await ask('rl-training', 'portfolio', ...history, ...options), 78, /open to others/);
     await chmod(file, 0o600);
     await writeFile(file, 'x'.repeat(20_000));
-    expectFailure(await ask('rl-training', 'portfolio', ...history, ...options), 78, /too long/);
+    expectFailure(await ask('rl-training', 'portfolio', ...history, ...options), 78, /larger than \d+ bytes/);
   });
 });
 

@@ -3,12 +3,13 @@ import { expect, test } from 'vitest';
 import { forEachImage, maxImagesAtOnce } from '../../../../src/cli/signing/batch.ts';
 
 const images = Array.from({ length: 20 }, (_, index) => `image-${index}`);
+const named = new Map(images.map((image) => [image, image]));
 
 test('gives every outcome in the order of the images, whatever fails and whoever is quick', async () => {
   const done: string[] = [];
   let ended = 0;
   const outcomes = await forEachImage(
-    images,
+    named,
     async (image) => {
       await sleep(image.endsWith('3') ? 5 : 0);
       if (image.endsWith('7')) throw new Error(image);
@@ -27,7 +28,7 @@ test('gives every outcome in the order of the images, whatever fails and whoever
 test('never works on more images at once than it may', async () => {
   let [working, most] = [0, 0];
   await forEachImage(
-    images,
+    named,
     async () => {
       working += 1;
       most = Math.max(most, working);

@@ -107,6 +107,8 @@ describe('auths', () => {
     ['https://registry.example/v2/', 'registry.example/a'],
     ['REGISTRY.example', 'registry.example/a'],
     ['registry.example:5000', 'registry.example:5000/a'],
+    ['registry.example:443', 'registry.example/a'],
+    ['registry.example', 'registry.example:443/a'],
     ['https://index.docker.io/v1/', 'nginx'],
     ['docker.io', 'a/b'],
     ['registry.example/a', 'registry.example/a/b'],

@@ -281,7 +281,7 @@ describe('a bundle', () => {
       /no member "signedTimestamp"/,
     ],
   ])('with %s is refused', async (_, change, reason) => {
-    await failure('ERR_BUNDLE_INVALID', () => parseBundle(changed(certified, change)), reason);
+    await failure('ERR_SIGSTORE_BUNDLE_INVALID', () => parseBundle(changed(certified, change)), reason);
   });
 
   test('whose envelope is malformed is refused', async () => {
@@ -500,7 +500,7 @@ describe('a log entry', () => {
   ])('with %s is refused', async (_, change, reason) => {
     const entry: unknown = JSON.parse(changed(tlogEntry, change).toString());
     const verificationMaterial = { ...certified.verificationMaterial, tlogEntries: [tlogEntry, entry] };
-    await failure('ERR_BUNDLE_INVALID', () => parse({ ...json, verificationMaterial }), reason);
+    await failure('ERR_SIGSTORE_BUNDLE_INVALID', () => parse({ ...json, verificationMaterial }), reason);
   });
 
   test.each<[string, (copy: Loose) => unknown]>([

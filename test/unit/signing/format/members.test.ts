@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Members, shown } from '../../../../src/signing/format/members.ts';
 import { failure } from '../support.ts';
 
-const members = new Members('ERR_BUNDLE_INVALID', 'the document');
+const members = new Members('ERR_SIGSTORE_BUNDLE_INVALID', 'the document');
 
 describe('members', () => {
   test('are those that are required, those that are allowed, and no other', async () => {
@@ -10,22 +10,34 @@ describe('members', () => {
     expect(read({ a: 1 })).toEqual({ a: 1 });
     expect(read({ b: 2, a: undefined })).toEqual({ b: 2, a: undefined });
     await failure(
-      'ERR_BUNDLE_INVALID',
+      'ERR_SIGSTORE_BUNDLE_INVALID',
       () => read({ b: 2 }),
       /^the document is refused: it has no member "a"$/,
     );
-    await failure('ERR_BUNDLE_INVALID', () => read({ a: 1, c: 3 }), /it has the unknown member "c"$/);
-    await failure('ERR_BUNDLE_INVALID', () => members.object({ a: 1 }, 'it', []), /unknown member "a"/);
+    await failure(
+      'ERR_SIGSTORE_BUNDLE_INVALID',
+      () => read({ a: 1, c: 3 }),
+      /it has the unknown member "c"$/,
+    );
+    await failure(
+      'ERR_SIGSTORE_BUNDLE_INVALID',
+      () => members.object({ a: 1 }, 'it', []),
+      /unknown member "a"/,
+    );
   });
 
   test('inherited from Object are none', async () => {
-    await failure('ERR_BUNDLE_INVALID', () => members.object({}, 'it', ['toString']), /no member "toString"/);
+    await failure(
+      'ERR_SIGSTORE_BUNDLE_INVALID',
+      () => members.object({}, 'it', ['toString']),
+      /no member "toString"/,
+    );
   });
 
   test('of an array are as many as allowed', async () => {
     expect(members.array([1, 2], 'it', 2)).toEqual([1, 2]);
     await failure(
-      'ERR_BUNDLE_INVALID',
+      'ERR_SIGSTORE_BUNDLE_INVALID',
       () => members.array([1, 2, 3], 'it', 2),
       /it has 3 entries, more than 2/,
     );

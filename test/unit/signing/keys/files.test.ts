@@ -6,7 +6,7 @@ import {
   type KeyFileSystem,
   keyFileNames,
   type NewFile,
-  readPrivateKeyFile,
+  readPrivateFile,
   readPublicKeyFile,
   writeNewFiles,
 } from '../../../../src/signing/keys/files.ts';
@@ -107,8 +107,8 @@ describe('a private key file', () => {
     const [file] = twoFiles();
     await writeNewFiles([file]);
     await fs.symlink(file.path, join(directory, 'link'));
-    expect(await readPrivateKeyFile(file.path)).toBe('secret');
-    expect(await readPrivateKeyFile(join(directory, 'link'))).toBe('secret');
+    expect(await readPrivateFile(file.path)).toBe('secret');
+    expect(await readPrivateFile(join(directory, 'link'))).toBe('secret');
   });
 
   test.each([0o640, 0o604, 0o620, 0o644, 0o610])('of mode %o is refused', async (mode) => {
@@ -116,12 +116,12 @@ describe('a private key file', () => {
     await writeNewFiles([file]);
     await fs.chmod(file.path, mode);
     const reason = new RegExp(`open to others \\(mode ${mode.toString(8)}\\).*chmod 600`);
-    await failure('ERR_KEY_FILE_NOT_PRIVATE', readPrivateKeyFile(file.path), reason);
+    await failure('ERR_KEY_FILE_NOT_PRIVATE', readPrivateFile(file.path), reason);
     expect(await readPublicKeyFile(file.path)).toBe('secret');
   });
 
   test.each([
-    [readPrivateKeyFile, 'ERR_KEY_FILE_INVALID'],
+    [readPrivateFile, 'ERR_KEY_FILE_INVALID'],
     [readPublicKeyFile, 'ERR_PUBLIC_KEY_INVALID'],
   ] as const)(
     '%o: a directory, a pipe without a writer, and a file without an end are refused',

@@ -6,17 +6,23 @@ import { digest } from './support.ts';
 
 const repository = { registry: 'registry.example', path: 'app' };
 
+const { signal } = new AbortController();
+
 function counting(answer: () => Promise<unknown>) {
   const asked: string[] = [];
-  const method = (name: string) => async () => {
-    asked.push(name);
-    return await answer();
-  };
+  const signals = new Set<unknown>();
+  const method =
+    (name: string) =>
+    async (...given: readonly unknown[]) => {
+      asked.push(name);
+      signals.add(given.at(-1));
+      return await answer();
+    };
   const client = {
     ...{ resolve: method('resolve'), referrers: method('referrers') },
     ...{ manifest: method('manifest'), blob: method('blob') },
   } as unknown as RegistryClient;
-  return { asked, client: oneLook(client) };
+  return { asked, signals, client: oneLook(client, signal) };
 }
 
 test('asks once for each thing, also when several ask at the same time', async () => {
@@ -56,4 +62,14 @@ test('a failure is not remembered', async () => {
   failing = false;
   await expect(client.referrers(repository, digest)).resolves.toEqual({});
   expect(asked).toHaveLength(2);
+});
+
+test('ends with its own signal, and not with that of whoever asked first', async () => {
+  const { signals, client } = counting(async () => ({}));
+  const first = AbortSignal.timeout(60_000);
+  await client.resolve({ ...repository, tag: 'a', digest: undefined }, first);
+  await client.referrers(repository, digest, first);
+  await client.manifest(repository, digest, first);
+  await client.blob(repository, { mediaType: 'a/b', digest, size: 1 }, 10, first);
+  expect([...signals]).toEqual([signal]);
 });

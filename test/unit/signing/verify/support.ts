@@ -13,14 +13,16 @@ import {
   signPredicateType,
 } from '../../../../src/signing/format/statement.ts';
 import { keyHint, type PublicKey, publicKeyFromSpki } from '../../../../src/signing/keys/public-key.ts';
+import { examine } from '../../../../src/signing/verify/examine.ts';
 import type { FoundBundle } from '../../../../src/signing/verify/found.ts';
-import { judge } from '../../../../src/signing/verify/judge.ts';
+import { concludeExamination } from '../../../../src/signing/verify/judge.ts';
 import { defaultVerificationLimits } from '../../../../src/signing/verify/limits.ts';
-import type {
-  Authority,
-  KeylessVerifier,
-  Keyset,
-  VerificationPolicy,
+import {
+  type Authority,
+  checkPolicy,
+  type KeylessVerifier,
+  type Keyset,
+  type VerificationPolicy,
 } from '../../../../src/signing/verify/policy.ts';
 import { SignatureChecks } from '../../../../src/signing/verify/signature-checks.ts';
 import type { Verdict } from '../../../../src/signing/verify/verdict.ts';
@@ -137,12 +139,12 @@ export function verdictOn(
   policy: VerificationPolicy,
   changes: { readonly now?: Date; readonly digest?: Digest; readonly maxChecks?: number } = {},
 ): Verdict {
-  const { maxChecks = defaultVerificationLimits.maxSignatureChecks, ...question } = changes;
-  return judge(
-    bundles,
-    { reference: `${repository}:v1`, digest, repository, policy, now, ...question },
-    new SignatureChecks(maxChecks),
-  );
+  checkPolicy(policy);
+  const { maxChecks = defaultVerificationLimits.maxSignatureChecks, ...rest } = changes;
+  const question = { reference: `${repository}:v1`, digest, repository, policy, now, ...rest };
+  const checks = new SignatureChecks(maxChecks);
+  const examined = bundles.map((each) => examine(each, question, checks));
+  return concludeExamination({ examined, failures: [], isComplete: true }, question);
 }
 
 /** The reasons of all authorities, attestations included. */

@@ -5,10 +5,10 @@ import type { Command } from 'commander';
 import { signBlob } from '../../signing/blob.ts';
 import { publicMode, writeNewFiles } from '../../signing/keys/files.ts';
 import { CliError } from '../errors.ts';
+import { warnVia } from '../keys/key-files.ts';
 import { print } from '../output.ts';
 import { signingOf } from '../signing/signing-parties.ts';
 import { blobDigest, bundleName, standardStream } from './blob-files.ts';
-import { warnVia } from './key-files.ts';
 
 export interface SignBlobOptions {
   readonly key: readonly string[];

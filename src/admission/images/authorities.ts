@@ -3,26 +3,36 @@
 // shorter list.
 
 import { createHash } from 'node:crypto';
-import type { QuantumSecurityPolicySpec } from '../gen/crds/QuantumSecurityPolicy.ts';
-import { SigningError } from './errors.ts';
-import type { IdentityPattern } from './keyless/identity-pattern.ts';
-import { keylessVerifier } from './keyless/keyless-verifier.ts';
-import { parseTrustedRoot } from './keyless/trusted-root.ts';
-import { type PublicKey, publicKeyFromPem } from './keys/public-key.ts';
-import type { Authority, Keyset } from './verify/policy.ts';
+import type { ImageAuthority as AuthoritySpec, ImageKey as KeySpec } from '../../policy/images/compliance.ts';
+import { SigningError } from '../../signing/errors.ts';
+import type { IdentityPattern } from '../../signing/keyless/identity-pattern.ts';
+import { keylessVerifier } from '../../signing/keyless/keyless-verifier.ts';
+import { parseTrustedRoot } from '../../signing/keyless/trusted-root.ts';
+import { type PublicKey, publicKeyFromPem } from '../../signing/keys/public-key.ts';
+import type { Authority, Keyset } from '../../signing/verify/policy.ts';
 
-type ImageRule = NonNullable<QuantumSecurityPolicySpec['images']>[number];
-export type AuthoritySpec = NonNullable<ImageRule['authorities']>[number];
 type KeysetSpec = NonNullable<AuthoritySpec['keysets']>[number];
-type KeySpec = KeysetSpec['keys'][number];
 type KeylessSpec = NonNullable<AuthoritySpec['keyless']>;
 
 /** Where a policy's keys are, apart from the policy itself. */
 export interface KeySources {
   /** The public key of a key management service's key. */
   kms(uri: string, signal?: AbortSignal): Promise<PublicKey>;
-  /** The bytes of an entry of a ConfigMap in the policy's namespace; undefined when there is none. */
-  configMap(name: string, key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
+  /** The bytes of an entry of a ConfigMap; undefined when there is none. */
+  configMap(
+    namespace: string,
+    name: string,
+    key: string,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | undefined>;
+}
+
+/** For whom keys are looked up, and for how long. */
+export interface Resolution {
+  readonly sources: KeySources;
+  /** Of the policy: its ConfigMaps are there, and nowhere else. */
+  readonly namespace: string;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -31,34 +41,31 @@ export interface KeySources {
  */
 export async function resolveAuthorities(
   specs: readonly AuthoritySpec[],
-  sources: KeySources,
-  signal?: AbortSignal,
+  resolution: Resolution,
 ): Promise<readonly Authority[]> {
-  return await Promise.all(specs.map((spec) => resolveAuthority(spec, sources, signal)));
+  return await Promise.all(specs.map((spec) => resolveAuthority(spec, resolution)));
 }
 
 async function resolveAuthority(
   { name, threshold = 1, keysets = [], keyless }: AuthoritySpec,
-  sources: KeySources,
-  signal: AbortSignal | undefined,
+  resolution: Resolution,
 ): Promise<Authority> {
   return {
     name,
     threshold,
-    keysets: await Promise.all(keysets.map((keyset) => resolveKeyset(name, keyset, sources, signal))),
-    keyless: keyless === undefined ? undefined : await resolveKeyless(name, keyless, sources, signal),
+    keysets: await Promise.all(keysets.map((keyset) => resolveKeyset(name, keyset, resolution))),
+    keyless: keyless === undefined ? undefined : await resolveKeyless(name, keyless, resolution),
   };
 }
 
 async function resolveKeyset(
   authority: string,
   { name, notAfter, keys }: KeysetSpec,
-  sources: KeySources,
-  signal: AbortSignal | undefined,
+  resolution: Resolution,
 ): Promise<Keyset> {
   const resolved = keys.map(async (spec) => {
     const where = `authority ${authority}, keyset ${name}, ${spec.algorithm}`;
-    const key = await resolveKey(where, spec, sources, signal);
+    const key = await resolveKey(where, spec, resolution);
     if (key.algorithm === spec.algorithm) return key;
     throw new SigningError('ERR_PUBLIC_KEY_INVALID', `${where}: the key there is of ${key.algorithm}`);
   });
@@ -82,16 +89,15 @@ function instant(authority: string, keyset: string, text: string): Date {
 async function resolveKey(
   where: string,
   { publicKey, kms, configMapRef }: KeySpec,
-  sources: KeySources,
-  signal: AbortSignal | undefined,
+  resolution: Resolution,
 ): Promise<PublicKey> {
-  if (publicKey !== undefined) return named(where, () => publicKeyFromPem(publicKey));
-  if (kms !== undefined) return await sources.kms(kms, signal);
+  if (publicKey !== undefined) return await named(where, () => publicKeyFromPem(publicKey));
+  if (kms !== undefined) return await named(where, () => resolution.sources.kms(kms, resolution.signal));
   if (configMapRef === undefined)
     throw new SigningError('ERR_PUBLIC_KEY_INVALID', `${where}: no key is given`);
   const { name, key, spkiSha256 } = configMapRef;
-  const bytes = await entry(where, sources, name, key, signal);
-  const found = named(where, () => publicKeyFromPem(Buffer.from(bytes).toString('utf8')));
+  const bytes = await entry(where, name, key, resolution);
+  const found = await named(where, () => publicKeyFromPem(Buffer.from(bytes).toString('utf8')));
   if (found.spkiSha256 === spkiSha256) return found;
   throw new SigningError(
     'ERR_PUBLIC_KEY_INVALID',
@@ -102,12 +108,11 @@ async function resolveKey(
 async function resolveKeyless(
   authority: string,
   { trustedRoot, ...identity }: KeylessSpec,
-  sources: KeySources,
-  signal: AbortSignal | undefined,
+  resolution: Resolution,
 ): Promise<NonNullable<Authority['keyless']>> {
   const { name, key, sha256 } = trustedRoot.configMapRef;
   const where = `authority ${authority}, keyless`;
-  const bytes = await entry(where, sources, name, key, signal);
+  const bytes = await entry(where, name, key, resolution);
   const found = createHash('sha256').update(bytes).digest('hex');
   if (found !== sha256) {
     throw new SigningError(
@@ -115,7 +120,7 @@ async function resolveKeyless(
       `${where}: the trusted root in ConfigMap ${name} has SHA-256 ${found}, and the policy pins ${sha256}; whoever changed the ConfigMap did not change the policy`,
     );
   }
-  return named(where, () =>
+  return await named(where, () =>
     keylessVerifier({
       issuer: pattern(identity, 'issuer'),
       subject: pattern(identity, 'subject'),
@@ -138,12 +143,11 @@ function pattern(identity: Omit<KeylessSpec, 'trustedRoot'>, what: 'issuer' | 's
 
 async function entry(
   where: string,
-  sources: KeySources,
   name: string,
   key: string,
-  signal: AbortSignal | undefined,
+  { sources, namespace, signal }: Resolution,
 ): Promise<Uint8Array> {
-  const bytes = await sources.configMap(name, key, signal);
+  const bytes = await sources.configMap(namespace, name, key, signal);
   if (bytes !== undefined) return bytes;
   throw new SigningError(
     'ERR_VERIFICATION_POLICY_INVALID',
@@ -152,9 +156,9 @@ async function entry(
 }
 
 /** Messages say which of a policy's many keys they are about. */
-function named<T>(where: string, read: () => T): T {
+async function named<T>(where: string, read: () => T | Promise<T>): Promise<T> {
   try {
-    return read();
+    return await read();
   } catch (error) {
     if (!(error instanceof SigningError)) throw error;
     throw new SigningError(error.code, `${where}: ${error.message}`, error);

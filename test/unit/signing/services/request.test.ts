@@ -10,7 +10,7 @@ import {
   type ServiceRequest,
   send,
   serviceUrl,
-} from '../../../../src/signing/keyless/service.ts';
+} from '../../../../src/signing/services/request.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 
 const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwcyJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ';

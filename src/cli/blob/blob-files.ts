@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { SignatureAlgorithm } from '../../crypto/algorithms.ts';
 import { type Digest, parseDigest } from '../../registry/digest.ts';
 import { algorithmSlugs } from '../../signing/keys/files.ts';
-import { usable } from '../signing/usable.ts';
+import { namingFile } from '../named-file.ts';
 
 export const standardStream = '-';
 
@@ -14,7 +14,7 @@ export const standardStream = '-';
 export async function blobDigest(path: string): Promise<Digest> {
   const hash = createHash('sha256');
   const content = path === standardStream ? process.stdin : createReadStream(path);
-  await usable('the file', path, () => pipeline(content, hash));
+  await namingFile('the file', path, () => pipeline(content, hash));
   return parseDigest(`sha256:${hash.digest('hex')}`);
 }
 

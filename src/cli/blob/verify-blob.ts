@@ -3,9 +3,9 @@
 import type { Command } from 'commander';
 import { maxBlobBundleBytes, verifyBlob } from '../../signing/blob.ts';
 import { CliError } from '../errors.ts';
+import { readNamedFile } from '../named-file.ts';
 import { print } from '../output.ts';
 import { publicKeysOf } from '../signing/keys.ts';
-import { readBounded } from '../signing/usable.ts';
 import { blobDigest, bundleName, standardStream } from './blob-files.ts';
 
 export interface VerifyBlobOptions {
@@ -30,7 +30,9 @@ export async function runVerifyBlob(
     });
   }
   const paths = options.bundle ?? keys.map(({ algorithm }) => bundleName(file, algorithm));
-  const bundles = await Promise.all(paths.map((path) => readBounded('the bundle', path, maxBlobBundleBytes)));
+  const bundles = await Promise.all(
+    paths.map((path) => readNamedFile('the bundle', path, maxBlobBundleBytes)),
+  );
   const digest = await blobDigest(file);
   const { ok, reasons, signedAt } = verifyBlob({ digest, keys, bundles });
   const signers = keys.map(({ algorithm, spkiSha256 }) => ({ algorithm, spkiSha256 }));

@@ -1,0 +1,68 @@
+// Policies as a platform team writes them, over the keys and the registry in memory of the verifier's tests.
+
+import { toPem } from '../../../../src/crypto/pem.ts';
+import type { Policy } from '../../../../src/model/mesh.ts';
+import type { ImageRule } from '../../../../src/policy/images/image-requirements.ts';
+import { FakeRegistry } from '../../signing/verify/fake-registry.ts';
+import { bundleBytes, payloadBy, type TestKey, testKey } from '../../signing/verify/support.ts';
+
+export const ml: TestKey = testKey('ML-DSA-65');
+export const ec: TestKey = testKey('ECDSA-P256');
+export const hybrid: readonly TestKey[] = [ml, ec];
+export const otherHybrid: readonly TestKey[] = [testKey('ML-DSA-65'), testKey('ECDSA-P256')];
+
+export type AuthoritySpec = NonNullable<ImageRule['authorities']>[number];
+export type KeysetSpec = NonNullable<AuthoritySpec['keysets']>[number];
+type KeySpec = KeysetSpec['keys'][number];
+
+export function pemOf({ publicKey }: TestKey): string {
+  return toPem('PUBLIC KEY', publicKey.spki);
+}
+
+export function inlineKey(key: TestKey): KeySpec {
+  return { algorithm: key.publicKey.algorithm, publicKey: pemOf(key) };
+}
+
+export function keyset(
+  name: string,
+  keys: readonly TestKey[],
+  changes: Partial<KeysetSpec> = {},
+): KeysetSpec {
+  return { name, keys: keys.map(inlineKey), ...changes };
+}
+
+export function authority(changes: Partial<AuthoritySpec> = {}): AuthoritySpec {
+  return { name: 'ci', keysets: [keyset('ci-2026', hybrid)], ...changes };
+}
+
+/** Satisfied by what `signedRegistry` has. */
+export function rule(changes: Partial<ImageRule> = {}): ImageRule {
+  return { match: ['registry.example/trading/**'], authorities: [authority()], ...changes };
+}
+
+export function policyOf(
+  spec: Policy['spec'] = { images: [rule()] },
+  name = 'images',
+  namespace = 'trading',
+): Policy {
+  return { namespace, name, spec };
+}
+
+export function attach(
+  registry: FakeRegistry,
+  keys: readonly TestKey[],
+  changes: Parameters<typeof payloadBy>[1] = {},
+): void {
+  const payload = payloadBy(keys, changes);
+  const { predicateType } = changes;
+  for (const key of keys) {
+    registry.attach(bundleBytes(key, payload), predicateType === undefined ? {} : { predicateType });
+  }
+}
+
+/** The image has one signing by the hybrid keyset. */
+export function signedRegistry(): FakeRegistry {
+  const registry = new FakeRegistry();
+  attach(registry, hybrid);
+  return registry;
+}

@@ -1,0 +1,85 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readPolicyFile } from '../../../../src/cli/signing/policy-file.ts';
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'trellis-policy-file-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+async function read(content: string | Uint8Array) {
+  const path = join(directory, 'policy.yaml');
+  await writeFile(path, content);
+  return await readPolicyFile(path);
+}
+
+const policy = `apiVersion: security.quantum.io/v1
+kind: QuantumSecurityPolicy
+metadata: {name: images, namespace: trading}
+spec: {images: [{match: ["**"], action: allow}]}
+`;
+const configMap = (metadata: string, rest: string) =>
+  `---\napiVersion: v1\nkind: ConfigMap\nmetadata: ${metadata}\n${rest}\n`;
+const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+
+describe('the ConfigMaps of a file', () => {
+  test('are found by namespace, name and key, as text or as bytes', async () => {
+    const { policies, configMap: entry } = await read(
+      policy +
+        configMap('{name: trust, namespace: trading}', 'data: {ci.pub: one}\nbinaryData: {raw: AP8=}') +
+        configMap('{name: trust, namespace: other}', 'data: {ci.pub: two}') +
+        configMap('{name: bare}', 'data: {ci.pub: three}'),
+    );
+    expect(policies.map(({ name }) => name)).toEqual(['images']);
+    expect(text(entry('trading', 'trust', 'ci.pub'))).toBe('one');
+    expect(text(entry('other', 'trust', 'ci.pub'))).toBe('two');
+    expect(text(entry('default', 'bare', 'ci.pub'))).toBe('three');
+    expect(entry('trading', 'trust', 'raw')).toEqual(Buffer.from([0, 255]));
+    for (const [namespace, name, key] of [
+      ['trading', 'trust', 'other'],
+      ['trading', 'bare', 'ci.pub'],
+      ['nowhere', 'trust', 'ci.pub'],
+      ['trading', 'trust', 'toString'],
+    ] as const) {
+      expect(entry(namespace, name, key)).toBeUndefined();
+    }
+  });
+
+  test('that are malformed hold nothing', async () => {
+    const { configMap: entry } = await read(
+      policy +
+        configMap('{name: odd, namespace: trading}', 'data: [ci.pub]') +
+        configMap('{name: numbers, namespace: trading}', 'data: {ci.pub: 7}') +
+        configMap('{namespace: trading}', 'data: {ci.pub: one}'),
+    );
+    expect(entry('trading', 'odd', '0')).toBeUndefined();
+    expect(entry('trading', 'numbers', 'ci.pub')).toBeUndefined();
+    expect(entry('trading', 'undefined', 'ci.pub')).toBeUndefined();
+  });
+});
+
+describe('a file', () => {
+  test('without rules about images decides nothing, and is refused', async () => {
+    await expect(
+      read(policy.replace('{images: [{match: ["**"], action: allow}]}', '{}')),
+    ).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      message: expect.stringContaining('no QuantumSecurityPolicy with images'),
+    });
+  });
+
+  test('with an error in any policy is refused, naming it', async () => {
+    const bad = policy.replace('name: images', 'name: bad').replace('action: allow', 'action: maybe');
+    await expect(read(`${policy}---\n${bad}`)).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      message: expect.stringMatching(/trading\/bad.*action/),
+    });
+  });
+
+  test('that is no text is refused', async () => {
+    await expect(read(Buffer.from([0xff, 0xfe]))).rejects.toThrow('not UTF-8');
+  });
+});
