@@ -1,0 +1,38 @@
+// What stands in for a policy that cannot be used: one that allows nothing.
+
+import { ownField } from '../../../model/manifest.ts';
+import type { ManifestParser, Parsed } from '../../../model/parse.ts';
+
+/**
+ * A policy that is left out makes the mesh more open than its author wanted. So where it would have held nobody may call, and if
+ * it speaks about images, none may run. What else it says, about where it holds and how strictly, is kept as far as it can be
+ * read. Undefined when not even its name can.
+ */
+export function closedPolicy(metadata: unknown, spec: unknown, parse: ManifestParser): Parsed | undefined {
+  const has = (key: string): boolean => ownField(spec, key) !== undefined;
+  const kept = (...keys: readonly string[]): Record<string, unknown> =>
+    Object.fromEntries(keys.filter(has).map((key) => [key, ownField(spec, key)]));
+  const speaksAboutImages = has('images') || has('revoked');
+  const closed = {
+    authorization: [],
+    ...(speaksAboutImages && { images: [{ match: ['**'], action: 'deny' }] }),
+  };
+  const candidates = [
+    { ...kept('selector', ...scalars, 'revoked'), ...closed },
+    // A policy about images has no selector.
+    { ...kept(...scalars, 'revoked'), ...closed },
+    { postQuantumEncryption: 'required', ...closed },
+  ];
+  for (const candidate of candidates) {
+    const parsed = parse({
+      apiVersion: 'security.quantum.io/v1',
+      kind: 'QuantumSecurityPolicy',
+      metadata,
+      spec: candidate,
+    });
+    if (parsed.resource !== undefined) return parsed;
+  }
+  return undefined;
+}
+
+const scalars = ['enforcement', 'postQuantumEncryption', 'quantumAuthentication', 'complianceLevel'] as const;
