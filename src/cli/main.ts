@@ -20,6 +20,7 @@ import { registerVerifyAttestation } from './commands/verify-attestation.ts';
 import { registerVerifyBlob } from './commands/verify-blob.ts';
 import { registerVersion } from './commands/version.ts';
 import { type ExitCode, exitCodeHelp, exitCodes, signingExitCode } from './exit-codes.ts';
+import { refuseRepetition } from './repetition.ts';
 import { report } from './report.ts';
 
 type Register = (program: Command) => void;
@@ -74,6 +75,7 @@ function createProgram(streams: CliStreams): Command {
   for (const register of signingCommands) register(program);
   program.commandsGroup('About:').helpCommand('help [command]', 'show the options of a command');
   registerVersion(program);
+  refuseRepetition(program);
   return program;
 }
 
@@ -115,7 +117,11 @@ export async function start(): Promise<void> {
     if (error.code === 'EPIPE') process.exit(exitCodes.ok);
     die(error);
   });
+  // When nothing is left to wait for, Node would end with a code of its own and words about itself.
+  const unfinished = () => die(new Error('the command waited for something that never came'));
+  process.once('beforeExit', unfinished);
   const exitCode = await main(argv);
+  process.off('beforeExit', unfinished);
   // A failed command may leave servers open, which would keep the process alive for ever.
   if (exitCode === exitCodes.ok) process.exitCode = exitCode;
   else process.exit(exitCode);

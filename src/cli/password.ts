@@ -81,10 +81,18 @@ async function ask(options: PasswordOptions): Promise<string> {
 async function prompt(message: string, terminal: Terminal): Promise<string> {
   // Loaded when somebody is asked: most runs have no terminal.
   const { isCancel, password } = await import('@clack/prompts');
-  const answer = await password({ message, ...terminal });
-  if (isCancel(answer))
-    throw new CliError('ERR_USAGE', 'no password was given', { hint: 'nothing was done' });
-  return answer ?? '';
+  // The end of the input (Ctrl-D, a terminal that is closed) is no answer; the library would wait for one for ever.
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  terminal.input.once('end', end).once('close', end);
+  try {
+    const answer = await password({ message, ...terminal, signal: ended.signal });
+    if (isCancel(answer))
+      throw new CliError('ERR_USAGE', 'no password was given', { hint: 'nothing was done' });
+    return answer ?? '';
+  } finally {
+    terminal.input.off('end', end).off('close', end);
+  }
 }
 
 /** Standard output carries results only. */

@@ -21,20 +21,18 @@ export interface RegistryClientOptions {
   readonly timeout?: number;
 }
 
-/** Adds the options whose values `registryClientOf` reads; returns the command. */
-export function addRegistryOptions(command: Command): Command {
+/**
+ * Adds the options whose values `registryClientOf` reads; returns the command.
+ * @param use signing: no mirrors, or whoever runs one would choose what is signed for the registry
+ */
+export function addRegistryOptions(command: Command, use: 'reading' | 'signing' = 'reading'): Command {
+  if (use === 'reading') addMirrorOption(command);
   return command
     .addOption(
       new Option(
         '--registry-ca <file>',
         'trust this CA for registries, too (PEM); can be given again',
       ).argParser(collect),
-    )
-    .addOption(
-      new Option(
-        '--registry-mirror <registry=host>',
-        'read from HOST or HOST/PATH first; can be given again, and is never written to',
-      ).argParser(mirror),
     )
     .addOption(
       new Option('--plain-http <host>', 'speak to this registry without TLS; can be given again').argParser(
@@ -50,6 +48,15 @@ export function addRegistryOptions(command: Command): Command {
         .argParser(duration)
         .default(defaultRegistryLimits.requestMs, '1m'),
     );
+}
+
+function addMirrorOption(command: Command): void {
+  command.addOption(
+    new Option(
+      '--registry-mirror <registry=host>',
+      'read from HOST or HOST/PATH first; can be given again, and is never written to',
+    ).argParser(mirror),
+  );
 }
 
 /** Proxies come from the environment. @throws CliError, RegistryError */

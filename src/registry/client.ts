@@ -12,7 +12,7 @@ import type { RetryRules } from './http/retry.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import type { RegistryLimits } from './limits.ts';
 import type { FetchedManifest } from './manifest.ts';
-import { fromFirst, parseMirrors, placesOf } from './mirrors.ts';
+import { fromFirst, parseMirrors, placesOf, referrersOf } from './mirrors.ts';
 import { type RegistryOptions, withDefaults } from './options.ts';
 import { inlineContent, pullBlob, pullManifest, pullTag } from './pull.ts';
 import { pushBytes, putManifest } from './push.ts';
@@ -27,8 +27,16 @@ export interface RegistryClient {
    * digest it is asked for as well; who needs neither size nor media type takes `ref.digest` and saves the request.
    */
   resolve(ref: ImageReference, signal?: AbortSignal): Promise<Descriptor>;
-  /** The manifest or index of that digest, checked against it. */
-  manifest(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<FetchedManifest>;
+  /**
+   * The manifest or index of that digest, checked against it.
+   * @param maxBytes where less is allowed than the limits of the client say; of more, no more than that is read
+   */
+  manifest(
+    repository: Repository,
+    digest: Digest,
+    signal?: AbortSignal,
+    maxBytes?: number,
+  ): Promise<FetchedManifest>;
   /** The content, checked against digest and size; inline `data` needs no request. */
   blob(
     repository: Repository,
@@ -39,6 +47,8 @@ export interface RegistryClient {
   /**
    * Everything that names `subject` as its subject, as far as the registry says: each entry is to be read and checked.
    * Only a 404 of the referrers API leads to the tag; a failure is never an empty list.
+   * A mirror's list may be old: where one is not empty, the origin is asked as well, and both lists are taken together. An
+   * origin that fails, or does not answer within `originListMs`, leaves the mirror's.
    */
   referrers(repository: Repository, subject: Digest, signal?: AbortSignal): Promise<Referrers>;
   /** Nothing is sent when the registry has it already. */
@@ -72,7 +82,6 @@ type Read = <T>(
   repository: Repository,
   pull: (session: Session, place: Repository) => Promise<T>,
   signal: AbortSignal | undefined,
-  counts?: (result: T) => boolean,
 ) => Promise<T>;
 
 /** A client and what it is made of, for other ways of using it. */
@@ -111,11 +120,10 @@ export function createRegistryAccess(options: RegistryOptions = {}): RegistryAcc
   const sessionOf = createSessions({ rules, loopbackRegistries, credentials, exchange, limits, retry });
   const lock = createKeyedLock();
 
-  const read: Read = async (repository, pull, signal, counts) =>
+  const read: Read = async (repository, pull, signal) =>
     await fromFirst(
       placesOf(repository, mirrors),
       async (place) => await pull(await sessionOf(place.registry, signal), place),
-      counts,
     );
 
   const client: RegistryClient = {
@@ -132,26 +140,26 @@ export function createRegistryAccess(options: RegistryOptions = {}): RegistryAcc
         },
         signal,
       ),
-    manifest: (repository, digest, signal) =>
-      read(
+    manifest: (repository, digest, signal, maxBytes = limits.manifest.maxBytes) => {
+      const lower = { ...limits.manifest, maxBytes: Math.min(maxBytes, limits.manifest.maxBytes) };
+      return read(
         repository,
-        (session, place) => pullManifest(session, place, digest, limits.manifest, signal),
+        (session, place) => pullManifest(session, place, digest, lower, signal),
         signal,
-      ),
+      );
+    },
     blob: async (repository, descriptor, maxBytes, signal) => {
       if (descriptor.size > maxBytes) throw tooLarge(descriptor, maxBytes);
       const inline = inlineContent(descriptor);
       if (inline !== undefined) return inline;
       return await read(repository, (session, place) => pullBlob(session, place, descriptor, signal), signal);
     },
-    // A mirror that has none may just not carry them.
-    referrers: (repository, subject, signal) =>
-      read(
-        repository,
-        (session, place) => listReferrers(session, place, subject, limits, signal),
-        signal,
-        ({ descriptors }) => descriptors.length > 0,
-      ),
+    referrers: async (repository, subject, signal) => {
+      const list = async (place: Repository, until: AbortSignal | undefined) =>
+        await listReferrers(await sessionOf(place.registry, until), place, subject, limits, until);
+      const places = placesOf(repository, mirrors);
+      return await referrersOf(places, list, limits.originListMs, signal);
+    },
     pushBlob: async (repository, bytes, signal) =>
       await pushBytes(await sessionOf(repository.registry, signal), repository, bytes, signal),
     pushManifest: async (repository, bytes, mediaType, tag, signal) => {

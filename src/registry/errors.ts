@@ -45,14 +45,17 @@ export class RegistryError extends Error {
   readonly code: RegistryErrorCode;
   /** The HTTP status that led to it, when there was one. */
   readonly status: number | undefined;
+  /** Of a body that was read and is of no use: what it has cost. */
+  readonly receivedBytes: number;
 
   constructor(
     code: RegistryErrorCode,
     message: string,
-    options: { readonly status?: number; readonly cause?: unknown } = {},
+    options: { readonly status?: number; readonly cause?: unknown; readonly receivedBytes?: number } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = options.status;
+    this.receivedBytes = options.receivedBytes ?? 0;
   }
 }

@@ -9,6 +9,8 @@ export interface RegistryLimits {
   readonly maxReferrerPages: number;
   /** All pages together. Annotations of referrers are in it, which whoever may push can make long. */
   readonly maxReferrerListBytes: number;
+  /** How long the origin may take to add to a mirror's list of referrers. */
+  readonly originListMs: number;
   readonly maxRedirects: number;
   /** Attempts at one request, the first one included. */
   readonly maxAttempts: number;
@@ -37,6 +39,8 @@ export const defaultRegistryLimits: RegistryLimits = {
   maxReferrers: 4_096,
   maxReferrerPages: 64,
   maxReferrerListBytes: 16 * 1024 * 1024,
+  // Mirrors stand where the origin may be out of reach for good: admission has ten seconds for everything.
+  originListMs: 3_000,
   // Registry, storage, and a region in between.
   maxRedirects: 5,
   maxAttempts: 4,

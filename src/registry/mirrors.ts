@@ -1,6 +1,7 @@
 // Mirrors: registries that are asked first for what another one has. What they answer is checked like anything else, and
 // what they lack or fail to answer the origin is asked for; nothing is ever written to them.
 
+import type { Referrers } from './artifact.ts';
 import { RegistryError } from './errors.ts';
 import { isRepositoryPath, parseRegistry, type Repository } from './reference.ts';
 
@@ -59,11 +60,51 @@ export async function fromFirst<T>(
   throw new RegistryError('ERR_REGISTRY_CONFIGURATION', 'there is no place to read from');
 }
 
+/**
+ * What refers to something: the list of the first mirror that has any, which may be old, together with the origin's. The origin's
+ * alone where mirrors carry none or fail, and the mirror's alone where the origin fails or takes longer than `originMs`.
+ */
+export async function referrersOf(
+  places: readonly Repository[],
+  list: (place: Repository, signal: AbortSignal | undefined) => Promise<Referrers>,
+  originMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Referrers> {
+  let mirrored = false;
+  const first = await fromFirst(
+    places,
+    async (place) => {
+      const found = await list(place, signal);
+      mirrored = place !== places.at(-1);
+      return found;
+    },
+    ({ descriptors }) => descriptors.length > 0,
+  );
+  const origin = places.at(-1);
+  if (!mirrored || origin === undefined) return first;
+  const patience = AbortSignal.any([AbortSignal.timeout(originMs), ...(signal ? [signal] : [])]);
+  try {
+    return united(await list(origin, patience), first);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof RegistryError || patience.aborted) return first;
+    throw error;
+  }
+}
+
+/** What both have is as the origin has it. */
+function united(origin: Referrers, mirror: Referrers): Referrers {
+  const known = new Set(origin.descriptors.map(({ digest }) => digest));
+  const others = mirror.descriptors.filter(({ digest }) => !known.has(digest));
+  return { source: origin.source, descriptors: [...origin.descriptors, ...others] };
+}
+
 function withMirrors(error: RegistryError, failures: readonly RegistryError[]): RegistryError {
   if (failures.length === 0) return error;
   const earlier = failures.map(({ message }) => message).join('; ');
   return new RegistryError(error.code, `${error.message} (and before, of its mirrors: ${earlier})`, {
     ...(error.status !== undefined && { status: error.status }),
+    receivedBytes: failures.reduce((sum, failure) => sum + failure.receivedBytes, error.receivedBytes),
     cause: error,
   });
 }

@@ -5,7 +5,7 @@ import { algorithmOf, type Digest, DigestCheck, digestOf, isDigest, isDigestOf }
 import { RegistryError } from './errors.ts';
 import { type FetchedManifest, type ManifestLimits, parseManifest } from './manifest.ts';
 import { acceptedManifests, mediaTypeOf } from './media-types.ts';
-import type { Repository } from './reference.ts';
+import { type Repository, repositoryName } from './reference.ts';
 import { pullScope } from './scopes.ts';
 import type { Reply, Session } from './session.ts';
 
@@ -17,7 +17,7 @@ export async function pullManifest(
   limits: ManifestLimits,
   signal?: AbortSignal,
 ): Promise<FetchedManifest> {
-  const reply = await getManifest(session, repository, digest, limits.maxBytes, signal);
+  const reply = await getManifest(session, repository, { digest }, limits.maxBytes, signal);
   if (!isDigestOf(digest, reply.bytes)) throw mismatch(session, digest);
   return readReply(session, reply, digest, limits);
 }
@@ -53,7 +53,7 @@ async function getTag(
   maxBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly reply: Reply; readonly digest: Digest }> {
-  const reply = await getManifest(session, repository, tag, maxBytes, signal);
+  const reply = await getManifest(session, repository, { tag }, maxBytes, signal);
   const hint = reply.header('docker-content-digest');
   // The bytes decide. The header says which algorithm the registry goes by, and is a lie when it names other bytes.
   const claimed = hint !== undefined && isDigest(hint) ? hint : undefined;
@@ -65,22 +65,33 @@ async function getTag(
 async function getManifest(
   session: Session,
   repository: Repository,
-  name: string,
+  name: { readonly tag: string } | { readonly digest: Digest },
   maxBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Reply> {
   return await session.send(
     {
       method: 'GET',
-      target: `${repository.path}/manifests/${name}`,
+      target: `${repository.path}/manifests/${'tag' in name ? name.tag : name.digest}`,
       repository,
       scopes: [pullScope(repository)],
       headers: { accept: acceptedManifests },
       expected: [200],
       maxBytes,
+      missing: whatIsMissing(repository, name),
     },
     signal,
   );
+}
+
+function whatIsMissing(
+  repository: Repository,
+  name: { readonly tag: string } | { readonly digest: Digest },
+): string {
+  // What signs an image is fetched by its digest, too.
+  return 'tag' in name
+    ? `there is no image ${repositoryName(repository)}:${name.tag}: check the name and the tag`
+    : `there is no image or artifact ${repositoryName(repository)}@${name.digest}: check the name and the digest`;
 }
 
 function readReply(session: Session, reply: Reply, digest: Digest, limits: ManifestLimits): FetchedManifest {
@@ -101,8 +112,8 @@ export async function pullBlob(
 ): Promise<Buffer> {
   const { digest, size } = descriptor;
   const { bytes } = await session.send(blobOperation(repository, descriptor), signal);
-  if (bytes.byteLength !== size || !isDigestOf(digest, bytes)) throw mismatch(session, digest);
-  return bytes;
+  if (bytes.byteLength === size && isDigestOf(digest, bytes)) return bytes;
+  throw mismatch(session, digest, bytes.byteLength);
 }
 
 /** The pieces of a blob; the last one comes only when all of them are what the digest names. */
@@ -159,9 +170,10 @@ export function inlineContent({ data, digest, size }: Descriptor): Buffer | unde
   throw new RegistryError('ERR_MANIFEST_INVALID', `the data of a descriptor is not what ${digest} names`);
 }
 
-function mismatch(session: Session, digest: Digest): RegistryError {
+function mismatch(session: Session, digest: Digest, receivedBytes = 0): RegistryError {
   return new RegistryError(
     'ERR_REGISTRY_DIGEST_MISMATCH',
     `${session.base.host} answers with other content than ${digest} names: the registry, or what is in between, is at fault`,
+    { receivedBytes },
   );
 }

@@ -23,6 +23,8 @@ export interface Operation {
   /** The statuses that are answers; any other one is an error. */
   readonly expected: readonly number[];
   readonly maxBytes: number;
+  /** What a 404 means and what to do then, for people. */
+  readonly missing?: string;
   /** False for what cannot be sent twice. */
   readonly again?: boolean;
 }
@@ -111,7 +113,7 @@ export function createSession(options: SessionOptions): Session {
       if (!isPassing || operation.again === false) throw error;
       return new Transient(error);
     }
-    const error = await statusError(operation.method, answer);
+    const error = await statusError(operation.method, answer, operation.missing);
     if (!isTransient(answer.status) || operation.again === false) throw error;
     return new Transient(error, answer.listHeader('retry-after'));
   }

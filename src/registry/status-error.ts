@@ -17,11 +17,14 @@ const codes: Readonly<Record<number, RegistryErrorCode>> = {
   429: 'ERR_REGISTRY_RATE_LIMITED',
 };
 
-/** Reads the rest of the answer. Never rejects. */
-export async function statusError(method: string, answer: Answer): Promise<RegistryError> {
+/** Reads the rest of the answer. Never rejects. @param missing what a 404 means */
+export async function statusError(method: string, answer: Answer, missing?: string): Promise<RegistryError> {
   const { status, url } = answer;
   const words = await wordsOf(answer);
   const code = codes[status] ?? codeOfClass(status);
+  if (status === 404 && missing !== undefined) {
+    return new RegistryError(code, `${missing}; the registry says ${words ?? status}`, { status });
+  }
   const said = words === undefined ? '' : `: ${words}`;
   return new RegistryError(code, `${method} ${url.host}${url.pathname} is answered with ${status}${said}`, {
     status,

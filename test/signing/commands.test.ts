@@ -1,5 +1,6 @@
 // The signing commands as a CI job runs them, against both kinds of registry, with stock cosign as the other verifier.
 
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +130,28 @@ describe.each(registryKinds)('on %s', (kind) => {
     expect(await trellis('verify', ...verifiers, child?.reference ?? '')).toMatchObject({ status: 0 });
   });
 
+  test('a time-stamp that is asked for is never taken for there already', async () => {
+    const { reference } = await pushTestImage(registry, { repository: 'stamped' });
+    await trellis('sign', ...signers, reference);
+    const away = `http://127.0.0.1:${await freePort()}/`;
+    expect(await trellis('sign', ...signers, '--timestamp', away, reference)).toMatchObject({ status: 3 });
+  });
+
+  test('one strange referrer, which anyone who may push can make, changes nothing', async () => {
+    const { digest, mediaType, size, reference } = await pushTestImage(registry, { repository: 'strange' });
+    await trellis('sign', ...signers, reference);
+    const strange = {
+      ...{ schemaVersion: 2, mediaType, layers: [], subject: { mediaType, digest, size } },
+      config: { mediaType: 'not a media type', digest, size: 2 },
+      annotations: { constructor: 'x'.repeat(1000) },
+    };
+    const bytes = Buffer.from(JSON.stringify(strange).replace('"constructor"', '"__proto__"'));
+    const name = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    await registry.request('PUT', `/v2/strange/manifests/${name}`, bytes, mediaType);
+    expect(await trellis('verify', ...verifiers, reference)).toMatchObject({ status: 0 });
+    expect((await trellis('sign', ...signers, reference)).stdout).toContain('already signed');
+  });
+
   test('attests, and verifies what an attestation says', async () => {
     const { reference } = await pushTestImage(registry, { repository: 'attested' });
     await writeFile(join(cwd, 'provenance.json'), '{"buildDefinition": {"buildType": "https://ci.example"}}');
@@ -252,16 +275,26 @@ test('what a cosign user expects: the signature by cosign alone passes only wher
 
 test('what is wrong with the command line, or a file it names, is 2; a registry that is away is 3', async () => {
   const away = `127.0.0.1:${await freePort()}/app:1`;
+  await writeFile(join(cwd, 'numbers.json'), '{"id": 12345678901234567890}');
   const cases: readonly (readonly [number, readonly string[], string])[] = [
     [2, ['verify', away], 'nothing to verify with'],
     [2, ['sign', away], 'nothing to sign with'],
     [2, ['verify', '--key', 'missing.pub', away], 'missing.pub: there is no such file'],
-    [2, ['verify', '--key', 'ci.p256.key', away], 'PUBLIC KEY'],
     [2, ['verify', '--key', 'ci.p256.pub', '--key', 'ci.p256.pub', away], 'same key'],
     [2, ['verify', ...verifiers, 'registry.example/UPPER'], 'no image reference'],
     [2, ['verify', '--policy', 'missing.yaml', away], 'missing.yaml'],
     [2, ['verify', '--policy', 'ci.p256.pub', ...verifiers, away], '--policy'],
     [2, ['sign', '--keyless', away], '--trusted-root'],
+    [2, ['sign', ...signers, '--registry-mirror', 'a=b', away], 'unknown option'],
+    [
+      2,
+      ['attest', '--type', 'https://sigstore.dev/cosign/sign/v1', '--predicate', 'a', ...signers, away],
+      'signatures',
+    ],
+    [2, ['attest', '--type', 'spdx', '--predicate', 'numbers.json', ...signers, away], 'exactly'],
+    [2, ['verify', '--policy', 'a', '--policy', 'b', away], 'twice'],
+    [2, ['verify', '--key', 'ci.p256.key', away], '.pub file'],
+    [2, ['sign', '--key', 'ci.p256.pub', away], '.key file'],
     [2, ['keygen', '--algorithm', 'Dilithium3', '--out-prefix', 'd3'], 'ML-DSA-65'],
     [2, ['verify-attestation', ...verifiers, away], '--type'],
     [

@@ -43,6 +43,8 @@ export interface JudgedImage {
   readonly requirements: readonly RequirementVerdict[];
   /** Every bundle that was looked at. */
   readonly signatures: readonly SignatureReport[];
+  /** Of those, the manifests whose signatures make a keyset hold; other good ones are of keysets that have ended, or are incomplete. */
+  readonly counted: ReadonlySet<Digest>;
 }
 
 export interface JudgeImageOptions {
@@ -102,6 +104,7 @@ export async function judgeImage(
     digest,
     requirements: verdicts,
     signatures: mergeReports(verdicts),
+    counted: countedManifests(verdicts),
   };
 }
 
@@ -177,6 +180,14 @@ function ofVerdict(
   }
   const reasons = [...failing.map(({ reason }) => reason), ...requirement.leftOut];
   return { requirement, outcome: 'unsatisfied', reasons, verdict };
+}
+
+function countedManifests(verdicts: readonly RequirementVerdict[]): ReadonlySet<Digest> {
+  const authorities = verdicts.flatMap(({ verdict }) => [
+    ...(verdict?.authorities ?? []),
+    ...(verdict?.attestations.flatMap((attestation) => attestation.authorities) ?? []),
+  ]);
+  return new Set(authorities.flatMap(({ keysets }) => keysets.flatMap(({ manifests }) => manifests)));
 }
 
 /** A bundle may be good for one policy and mean nothing to another: the best that any of them says. */

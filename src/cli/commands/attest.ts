@@ -26,7 +26,7 @@ export function registerAttest(program: Command): void {
   addSigningOptions(command)
     .option('--recursive', 'also about each manifest of a multi-architecture image')
     .option('--json', 'print one JSON document');
-  addDeadlineOption(addRegistryOptions(command))
+  addDeadlineOption(addRegistryOptions(command, 'signing'))
     .addHelpText(
       'after',
       `
@@ -63,8 +63,32 @@ async function readPredicate(path: string): Promise<unknown> {
     const why = error instanceof Error ? error.message : String(error);
     throw new CliError('ERR_USAGE', `the predicate ${path} is no JSON: ${why}`, { cause: error });
   }
-  if (isJsonObject(parsed)) return parsed;
+  if (isJsonObject(parsed)) {
+    refuseUnfaithfulNumbers(parsed, path);
+    return parsed;
+  }
   throw new CliError('ERR_USAGE', `the predicate ${path} is not one JSON object`, {
     hint: 'in-toto predicates are objects; give the SBOM as JSON (spdx-json, cyclonedx-json)',
   });
+}
+
+/** What is signed is written anew: a number that would become another one is refused. */
+function refuseUnfaithfulNumbers(value: unknown, path: string): void {
+  if (typeof value === 'number') {
+    if (
+      Number.isFinite(value) &&
+      !Object.is(value, -0) &&
+      (!Number.isInteger(value) || Number.isSafeInteger(value))
+    )
+      return;
+    throw new CliError(
+      'ERR_USAGE',
+      `the predicate ${path} has a number that JavaScript cannot hold exactly`,
+      {
+        hint: 'write whole numbers beyond 2^53, and those out of range, as text',
+      },
+    );
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const each of Object.values(value)) refuseUnfaithfulNumbers(each, path);
 }

@@ -34,9 +34,9 @@ Example:
 
 function collectAlgorithm(
   text: string,
-  before: readonly IssuingAlgorithm[] = [],
+  before: readonly IssuingAlgorithm[] | undefined,
 ): readonly IssuingAlgorithm[] {
-  return [...before, signingAlgorithm(text)];
+  return [...(before ?? []), signingAlgorithm(text)];
 }
 
 async function run(options: KeygenOptions, command: Command): Promise<void> {

@@ -20,7 +20,7 @@ export function registerSign(program: Command): void {
     .option('-a, --annotation <key=value>', 'say this in the signature; can be given again', annotation)
     .option('--recursive', 'also sign each manifest of a multi-architecture image')
     .option('--json', 'print one JSON document');
-  addDeadlineOption(addRegistryOptions(command))
+  addDeadlineOption(addRegistryOptions(command, 'signing'))
     .addHelpText(
       'after',
       `

@@ -49,16 +49,16 @@ async function run(
     });
   }
   // Loaded only now: no other command should have to read all of that.
-  const { demandsOf } = await import('../signing/verification-demands.ts');
+  const { requirementsOf } = await import('../signing/verification-requirements.ts');
   const { runVerification } = await import('../signing/run-verification.ts');
   const wanted = type === undefined ? [] : [await requirement(type, condition)];
-  const demands = await demandsOf(options, wanted);
-  await runVerification({ images, demands, options, attestationsOnly: true }, command);
+  const policies = await requirementsOf(options, wanted);
+  await runVerification({ images, policies, options, attestationsOnly: true }, command);
 }
 
 async function requirement(type: string, condition: string | undefined): Promise<AttestationRequirement> {
   if (condition === undefined) return { predicateType: type, condition };
-  const { attestationRequirement } = await import('../signing/attestation-requirement.ts');
+  const { attestationRequirement } = await import('../../admission/images/attestation-requirement.ts');
   try {
     return attestationRequirement(type, condition);
   } catch (error) {

@@ -36,8 +36,8 @@ async function run(
 ): Promise<void> {
   checkOptions(command, verificationRules);
   // Loaded only now: no other command should have to read all of that.
-  const { demandsOf } = await import('../signing/verification-demands.ts');
+  const { requirementsOf } = await import('../signing/verification-requirements.ts');
   const { runVerification } = await import('../signing/run-verification.ts');
-  const demands = await demandsOf(options);
-  await runVerification({ images, demands, options, attestationsOnly: false }, command);
+  const policies = await requirementsOf(options);
+  await runVerification({ images, policies, options, attestationsOnly: false }, command);
 }

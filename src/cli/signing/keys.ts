@@ -1,5 +1,6 @@
 // From `--key` to keys.
 
+import { SigningError } from '../../signing/errors.ts';
 import { openPublicKey, openSigner } from '../../signing/keys/load.ts';
 import type { PublicKey } from '../../signing/keys/public-key.ts';
 import type { Signer } from '../../signing/keys/signer.ts';
@@ -19,7 +20,7 @@ export async function signersOf({ key, passwordFile }: SignerOptions): Promise<r
   const signers: Signer[] = [];
   // One after the other: two prompts at once would be a puzzle.
   for (const each of key) {
-    signers.push(await namingFile('the key', each, () => openSigner(each, { env: process.env, password })));
+    signers.push(await namingKey(each, () => openSigner(each, { env: process.env, password })));
   }
   refuseTwins(
     signers.map(({ publicKey }) => publicKey),
@@ -29,12 +30,20 @@ export async function signersOf({ key, passwordFile }: SignerOptions): Promise<r
 }
 
 export async function publicKeysOf(keys: readonly string[]): Promise<readonly PublicKey[]> {
-  const opened = keys.map((each) =>
-    namingFile('the key', each, () => openPublicKey(each, { env: process.env })),
-  );
+  const opened = keys.map((each) => namingKey(each, () => openPublicKey(each, { env: process.env })));
   const publicKeys = await Promise.all(opened);
   refuseTwins(publicKeys, keys);
   return publicKeys;
+}
+
+/** One of several keys: whatever is wrong with it, the message says with which. */
+async function namingKey<T>(key: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await namingFile('the key', key, open);
+  } catch (error) {
+    if (!(error instanceof SigningError) || error.message.includes(key)) throw error;
+    throw new SigningError(error.code, `${key}: ${error.message}`, error);
+  }
 }
 
 export function kmsPublicKey(uri: string, signal?: AbortSignal): Promise<PublicKey> {

@@ -2,7 +2,7 @@
 
 import { isRecord, type Manifest, ownField } from '../../model/manifest.ts';
 import { namespacedName, type Policy } from '../../model/mesh.ts';
-import { formatProblem, type Problem } from '../../model/problem.ts';
+import { formatProblem, type Problem, quote } from '../../model/problem.ts';
 import { createMeshManifestParser } from '../../policy/manifest-parser.ts';
 import { readCustomResourceDefinitions } from '../../sources/crds.ts';
 import { parseManifestFile } from '../../sources/files/document.ts';
@@ -28,8 +28,16 @@ export async function readPolicyFile(path: string): Promise<PolicyFile> {
   for (const manifest of manifests) {
     const { resource, object, issues, foreign } = parse(manifest.content);
     for (const issue of issues) errors.push(problemOf(manifest, issue, object));
-    if (foreign?.kind === 'ConfigMap') addConfigMap(configMaps, manifest.content);
-    if (resource?.kind === 'QuantumSecurityPolicy') policies.set(namespacedName(resource), resource);
+    if (foreign?.kind === 'ConfigMap') {
+      const name = addConfigMap(configMaps, manifest.content);
+      if (name !== undefined) errors.push(twice(manifest, 'ConfigMap', name));
+    } else if (foreign !== undefined) {
+      errors.push(notRead(manifest, foreign.kind));
+    }
+    if (resource?.kind !== 'QuantumSecurityPolicy') continue;
+    const name = namespacedName(resource);
+    if (policies.has(name)) errors.push(twice(manifest, resource.kind, name));
+    policies.set(name, resource);
   }
   const fatal = errors.filter(({ severity }) => severity === 'error');
   if (fatal.length > 0) throw refused(path, fatal);
@@ -66,17 +74,39 @@ function problemOf(
   return { severity, code, message, object, origin: locate?.(path) };
 }
 
+/** Which of the two is meant is not for us to say. */
+function twice({ locate }: Manifest, kind: string, name: string): Problem {
+  const message = `there is another ${kind} ${name} in the file; give each a name of its own`;
+  return { severity: 'error', code: 'DuplicateName', message, object: undefined, origin: locate?.([]) };
+}
+
+/** A policy of another tool, which its author would think obeyed. */
+function notRead({ locate }: Manifest, kind: string): Problem {
+  const message = `${quote(kind)} is not read here; give QuantumSecurityPolicies and the ConfigMaps they refer to`;
+  return {
+    severity: 'error',
+    code: 'UnsupportedKind',
+    message,
+    object: undefined,
+    origin: locate?.(['kind']),
+  };
+}
+
 function refused(path: string, errors: readonly Problem[]): CliError {
   const shown = errors.slice(0, maxShownProblems).map(formatProblem);
   const more = errors.length > shown.length ? [`and ${errors.length - shown.length} more`] : [];
   return new CliError('ERR_USAGE', `${path} cannot be used:\n  ${[...shown, ...more].join('\n  ')}`);
 }
 
-function addConfigMap(into: Map<string, ReadonlyMap<string, Uint8Array>>, content: unknown): void {
+/** @returns its name when there is one of that name already */
+function addConfigMap(
+  into: Map<string, ReadonlyMap<string, Uint8Array>>,
+  content: unknown,
+): string | undefined {
   const metadata = ownField(content, 'metadata');
   const name = ownField(metadata, 'name');
   const namespace = ownField(metadata, 'namespace') ?? 'default';
-  if (typeof name !== 'string' || typeof namespace !== 'string') return;
+  if (typeof name !== 'string' || typeof namespace !== 'string') return undefined;
   const entries = new Map<string, Uint8Array>();
   for (const [member, encoding] of [
     ['data', 'utf8'],
@@ -88,5 +118,8 @@ function addConfigMap(into: Map<string, ReadonlyMap<string, Uint8Array>>, conten
       if (typeof value === 'string') entries.set(key, Buffer.from(value, encoding));
     }
   }
-  into.set(`${namespace}/${name}`, entries);
+  const key = `${namespace}/${name}`;
+  if (into.has(key)) return key;
+  into.set(key, entries);
+  return undefined;
 }

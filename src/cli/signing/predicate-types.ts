@@ -15,10 +15,15 @@ const named = {
 
 export const predicateTypeNames = Object.keys(named).join(', ');
 
+/** Of signatures: an attestation of that type would be one. */
+const ofSignatures = 'https://sigstore.dev/cosign/sign/v1';
+
 /** The URI of a short name, or the URI that was given. */
 export function predicateType(text: string): string {
   const known = Object.entries(named).find(([name]) => name === text)?.[1];
   if (known !== undefined) return known;
+  if (text === ofSignatures)
+    throw new InvalidArgumentError('that type is of signatures: see trellis sign and verify.');
   if (/^[a-z][a-z0-9+.-]*:\S+$/i.test(text)) return text;
   throw new InvalidArgumentError(`give a URI, or one of ${predicateTypeNames}.`);
 }

@@ -12,17 +12,19 @@ import { parseReferences, runForImages } from './run-for-images.ts';
 
 export interface VerificationRun {
   readonly images: readonly string[];
-  readonly demands: CompiledImagePolicies;
+  readonly policies: CompiledImagePolicies;
   readonly attestationsOnly: boolean;
   readonly options: RegistryClientOptions & { readonly json?: true; readonly deadline: number };
 }
 
 /** @throws CliError when an image is not verified; what else went wrong for the only image */
 export async function runVerification(run: VerificationRun, command: Command): Promise<void> {
-  const { images, demands, options, attestationsOnly } = run;
+  const { images, policies, options, attestationsOnly } = run;
   const verifier = createVerifier();
+  // That an image may run without a signature says nothing about an attestation.
+  const isGood = ({ ok, decision }: JudgedImage) => ok && (!attestationsOnly || decision === 'verified');
   const work = async (reference: ImageReference, client: RegistryClient): Promise<JudgedImage> => {
-    const judged = await judgeImage(reference, demands, {
+    const judged = await judgeImage(reference, policies, {
       ...{ verifier, client, attestationsOnly, now: () => new Date() },
       ...{ deadlineMs: options.deadline, exhaustive: options.json === true },
     });
@@ -32,7 +34,7 @@ export async function runVerification(run: VerificationRun, command: Command): P
   await runForImages(
     {
       ...{ references: parseReferences(images), options, work, doing: 'verifying' },
-      ...{ isGood: ({ ok }: JudgedImage) => ok, render: renderImage, json: imageJson },
+      ...{ isGood, render: renderImage, json: imageJson },
       no: { one: 'the image is not verified', several: 'not every image is verified' },
     },
     command,

@@ -15,7 +15,7 @@ import type { SigningOptions } from './signing-options.ts';
 export interface Signing {
   readonly parties: readonly SigningParty[];
   readonly authority: Authority;
-  /** A certificate is new for every signing, so there is never one to find. */
+  /** False for certificates and time-stamps, which are new for every signing: there is never one to find. */
   readonly mayBeThereAlready: boolean;
   /** What to tell the user. */
   readonly warnings: readonly string[];
@@ -67,7 +67,7 @@ async function withServices(options: SigningOptions, { trustedRoot, transport }:
   const checked = trustedRoot !== undefined && timestamp !== undefined;
   return {
     parties: checked ? await withVerifiedTimestamps(parties, trustedRoot) : parties,
-    mayBeThereAlready: !options.keyless,
+    mayBeThereAlready: !options.keyless && options.timestamp === undefined,
     warnings: warningsAbout(keys),
     authority: {
       name: 'signers',

@@ -6,6 +6,7 @@ import { PolicyError } from '../errors.ts';
 import { compileAttestationCondition } from './attestation-condition.ts';
 import { neverMatches } from './image-glob.ts';
 import type { ImageRule } from './image-requirements.ts';
+import { predicateTypeProblem } from './predicate-type.ts';
 
 interface RuleProblem {
   /** From the rule. */
@@ -28,6 +29,10 @@ export function imageRuleProblems({
         problem: problemIn(keyless?.[field], checkPattern),
       })),
     ),
+    ...attestations.map(({ predicateType }, index) => ({
+      path: ['attestations', index, 'predicateType'],
+      problem: predicateTypeProblem(predicateType),
+    })),
     ...attestations.map(({ condition }, index) => ({
       path: ['attestations', index, 'condition'],
       problem: problemIn(condition, compileAttestationCondition),

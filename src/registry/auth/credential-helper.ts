@@ -12,6 +12,12 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const timeoutMs = 30_000;
 const maxOutputBytes = 64 * 1024;
 
+/** Of key files. */
+const passwordVariables: ReadonlySet<string> = new Set(['TRELLIS_PASSWORD', 'COSIGN_PASSWORD']);
+
+/** In the PEM of every kind of private key, encrypted ones too (`--key env://NAME`). */
+const privateKeyMark = 'PRIVATE KEY-----';
+
 /** By convention, the user name of an identity token. */
 const tokenUser = '<token>';
 
@@ -63,7 +69,7 @@ async function run(
 ): Promise<Finished> {
   signal?.throwIfAborted();
   const finished = Promise.withResolvers<Finished>();
-  const child = spawn(program, ['get'], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(program, ['get'], { env: withoutSecrets(env), stdio: ['pipe', 'pipe', 'ignore'] });
   const giveUp = (error: unknown): void => {
     child.kill('SIGKILL');
     // A grandchild may hold the pipe open for ever.
@@ -91,6 +97,15 @@ async function run(
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** Of signing, which are nobody's business here. Helpers of clouds need the rest: regions, proxies, tokens of the machine. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name, value]) => !passwordVariables.has(name) && value?.includes(privateKeyMark) !== true,
+    ),
+  );
 }
 
 function failed(program: string, reason: string): RegistryError {

@@ -19,6 +19,8 @@ const forbidden = blockList([
   // Link-local (RFC 3927, RFC 4291 §2.5.6): where clouds put 169.254.169.254.
   '169.254.0.0/16',
   'fe80::/10',
+  // Site-local, abandoned (RFC 3879); virtual machines reach their host by it.
+  'fec0::/10',
   // Multicast, reserved and broadcast.
   '224.0.0.0/3',
   'ff00::/8',
@@ -35,8 +37,12 @@ export function kindOfAddress(address: string): AddressKind {
   const plain = withoutZone(address);
   const family = isIP(plain);
   if (family === 0) return 'forbidden';
-  const inside = family === 6 ? embeddedIpv4(plain) : undefined;
+  const groups = family === 6 ? groupsOf(plain) : [];
+  const inside = family === 6 ? embeddedIpv4(groups) : undefined;
   if (inside !== undefined) return kindOfAddress(inside);
+  // A tunnel to loopback ends at the other end's, and is nothing that names this machine.
+  if (family === 6 && tunnelled(groups).some((each) => kindOfAddress(each) !== 'ordinary'))
+    return 'forbidden';
   const type = family === 6 ? 'ipv6' : 'ipv4';
   if (loopback.check(plain, type)) return 'loopback';
   return forbidden.check(plain, type) ? 'forbidden' : 'ordinary';
@@ -66,8 +72,7 @@ function withoutZone(address: string): string {
 }
 
 /** IPv4 inside IPv6: mapped and compatible (RFC 4291 §2.5.5), NAT64 (RFC 6052), 6to4 (RFC 3056). */
-function embeddedIpv4(address: string): string | undefined {
-  const groups = groupsOf(address);
+function embeddedIpv4(groups: readonly number[]): string | undefined {
   const [first = 0, second = 0, third = 0, , , sixth = 0, seventh = 0, eighth = 0] = groups;
   const leadingZeros = groups.findIndex((group) => group !== 0);
   const isMapped = leadingZeros === 5 && sixth === 0xffff;
@@ -76,6 +81,21 @@ function embeddedIpv4(address: string): string | undefined {
   const isNat64 = first === 0x64 && second === 0xff9b;
   if (isMapped || isCompatible || isNat64) return dotted(seventh, eighth);
   return first === 0x2002 ? dotted(second, third) : undefined;
+}
+
+/** IPv4 that translators and tunnels take out of IPv6: SIIT (RFC 2765 §2.1), ISATAP (RFC 5214 §6.1), Teredo (RFC 4380 §4). */
+function tunnelled(groups: readonly number[]): readonly string[] {
+  const [first, second, third = 0, fourth = 0, fifth = 0, sixth, seventh = 0, eighth = 0] = groups;
+  const last = dotted(seventh, eighth);
+  const isTranslated = groups.findIndex((group) => group !== 0) === 4 && fifth === 0xffff && sixth === 0;
+  // With and without the bit that says the IPv4 address is unique in the world.
+  const isIsatap = (fifth === 0 || fifth === 0x200) && sixth === 0x5efe;
+  // The server, and the client's address with its bits turned over.
+  const isTeredo = first === 0x2001 && second === 0;
+  return [
+    ...(isTranslated || isIsatap ? [last] : []),
+    ...(isTeredo ? [dotted(third, fourth), dotted(seventh ^ 0xffff, eighth ^ 0xffff)] : []),
+  ];
 }
 
 function dotted(high: number, low: number): string {

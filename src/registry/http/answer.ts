@@ -59,7 +59,7 @@ export class Answer {
     }
     for await (const piece of this.#body.pieces) {
       left -= piece.byteLength;
-      if (left < 0) throw this.#tooLarge(maxBytes);
+      if (left < 0) throw this.#tooLarge(maxBytes, maxBytes - left);
       yield piece;
     }
   }
@@ -97,10 +97,11 @@ export class Answer {
     if (Number(this.header('content-length') ?? 0) > maxBytes) throw this.#tooLarge(maxBytes);
   }
 
-  #tooLarge(maxBytes: number): RegistryError {
+  #tooLarge(maxBytes: number, receivedBytes = 0): RegistryError {
     return new RegistryError(
       'ERR_REGISTRY_TOO_LARGE',
       `${this.url.host}${this.url.pathname} is larger than the ${maxBytes} bytes that are allowed`,
+      { receivedBytes },
     );
   }
 }

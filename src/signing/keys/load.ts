@@ -28,7 +28,7 @@ const envScheme = 'env://';
 export async function openSigner(uriOrPath: string, access: KeyAccess): Promise<Signer> {
   if (isKmsUri(uriOrPath)) return await openKmsSigner(uriOrPath, kmsOptions(access), access.signal);
   const pem = fromEnvironment(uriOrPath, access.env, 'ERR_KEY_FILE_INVALID');
-  const text = pem ?? (await readPrivateFile(uriOrPath));
+  const text = pem ?? (await readPrivateFile(uriOrPath).catch((error) => publicInstead(uriOrPath, error)));
   return localSigner(await decryptKeyFile(text, await access.password()));
 }
 
@@ -42,7 +42,19 @@ export async function openPublicKey(
 ): Promise<PublicKey> {
   if (isKmsUri(uriOrPath)) return await openKmsPublicKey(uriOrPath, kmsOptions(access), access.signal);
   const pem = fromEnvironment(uriOrPath, access.env, 'ERR_PUBLIC_KEY_INVALID');
-  return publicKeyFromPem(pem ?? (await readPublicKeyFile(uriOrPath)));
+  const text = pem ?? (await readPublicKeyFile(uriOrPath));
+  if (!text.includes('PRIVATE KEY-----')) return publicKeyFromPem(text);
+  throw new SigningError(
+    'ERR_PUBLIC_KEY_INVALID',
+    `${uriOrPath} is a private key: give the public one, the .pub file beside it, and keep this one to those who sign`,
+  );
+}
+
+/** A public key may be open to others: that is not what is wrong with it here. */
+async function publicInstead(path: string, error: unknown): Promise<never> {
+  const isOpen = error instanceof SigningError && error.code === 'ERR_KEY_FILE_NOT_PRIVATE';
+  if (!isOpen || !(await readPublicKeyFile(path)).includes('PUBLIC KEY-----')) throw error;
+  throw new SigningError('ERR_KEY_FILE_INVALID', `${path} is a public key: give the .key file beside it`);
 }
 
 function kmsOptions({ env, kms }: Omit<KeyAccess, 'password'>): KmsOptions {

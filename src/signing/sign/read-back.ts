@@ -48,6 +48,8 @@ function policyFor(
     authorities: [authority],
     bindReference: 'repository',
     annotations: isSignature ? annotations : {},
+    // A signature that says approved=no is not one that says nothing.
+    exactAnnotations: true,
     attestations: isSignature ? [] : [{ predicateType, condition }],
     revokedDigests: new Set(),
     revokedKeys: new Set(),

@@ -1,6 +1,7 @@
 // The checklist for one bundle. What is cheap comes first and signatures come last, so that junk costs little; nothing
 // that a statement says counts until the signature over its very bytes has been verified.
 
+import type { Digest } from '../../registry/digest.ts';
 import { type SignerName, type Statement, signPredicateType } from '../format/statement.ts';
 import type { FoundBundle } from './found.ts';
 import { keyLabel, type Question, type SignerGroup, signerGroups } from './question.ts';
@@ -12,6 +13,8 @@ import { names, type Signatory, signingCertificate, signingKey } from './who-sig
 
 /** A verified signature over one payload. */
 export interface CountedSignature {
+  /** Of the referrer that holds it. */
+  readonly manifest: Digest;
   /** Equal for byte-identical payloads only. */
   readonly payloadId: string;
   /** Parsed from those bytes. */
@@ -38,7 +41,7 @@ export function examine(found: FoundBundle, question: Question, checks: Signatur
     aboutAnotherImage(statement, question) ??
     ofAnotherType(statement, question) ??
     boundElsewhere(statement, question) ??
-    lackingAnnotation(statement, question);
+    otherAnnotations(statement, question);
   if (problem !== undefined) return refuse(description, problem);
 
   const groups = groupsMeant(statement, question);
@@ -52,7 +55,7 @@ export function examine(found: FoundBundle, question: Question, checks: Signatur
       : signingCertificate(signed, question, checks);
   if ('code' in by) return refuse(description, by);
 
-  return count(description, { payloadId: message.id, statement, by });
+  return count(description, { manifest: found.manifest, payloadId: message.id, statement, by });
 }
 
 function aboutAnotherImage({ subject }: Statement, { digest }: Question): Refusal | undefined {
@@ -89,16 +92,24 @@ function boundElsewhere({ binding }: Statement, { policy, repository }: Question
 }
 
 /** Annotations say something about a signature (`cosign sign -a`); an attestation has conditions instead. */
-function lackingAnnotation(statement: Statement, { policy }: Question): Refusal | undefined {
+function otherAnnotations(statement: Statement, { policy }: Question): Refusal | undefined {
   if (statement.predicateType !== signPredicateType) return undefined;
   const { annotations } = statement;
-  const lacking = Object.entries(policy.annotations ?? {}).find(
+  const { annotations: demanded = {}, exactAnnotations = false } = policy;
+  const lacking = Object.entries(demanded).find(
     ([name, value]) => !Object.hasOwn(annotations, name) || annotations[name] !== value,
   );
-  if (lacking === undefined) return undefined;
+  if (lacking !== undefined) {
+    return {
+      code: 'wrong-annotations',
+      reason: `it has no annotation ${lacking.join('=')}, which the policy demands; sign with -a ${lacking.join('=')}`,
+    };
+  }
+  const further = Object.entries(annotations).find(([name]) => !Object.hasOwn(demanded, name));
+  if (!exactAnnotations || further === undefined) return undefined;
   return {
     code: 'wrong-annotations',
-    reason: `it has no annotation ${lacking.join('=')}, which the policy demands; sign with -a ${lacking.join('=')}`,
+    reason: `it has the annotation ${further.join('=')} as well, which was not asked for; sign without it`,
   };
 }
 

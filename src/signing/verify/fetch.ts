@@ -22,6 +22,8 @@ export class BundleSource {
   readonly #limits: VerificationLimits;
   readonly #maxBundleBytes: number;
   #attestationBytesLeft: number;
+  /** Ends when the large bundles that were asked for so far have come. */
+  #large: Promise<unknown> = Promise.resolve();
 
   constructor(
     client: RegistryClient,
@@ -56,7 +58,7 @@ export class BundleSource {
     const { digest } = listed;
     const { maxManifestBytes } = this.#limits;
     if (listed.size > maxManifestBytes) return manifestTooLarge(digest, listed.size, maxManifestBytes);
-    const fetched = await this.#client.manifest(this.#repository, digest, signal);
+    const fetched = await this.#client.manifest(this.#repository, digest, signal, maxManifestBytes);
     // The list may have said otherwise.
     if (fetched.bytes.length > maxManifestBytes) {
       return manifestTooLarge(digest, fetched.bytes.length, maxManifestBytes);
@@ -64,10 +66,35 @@ export class BundleSource {
     const reading = readReferrer(fetched, this.#subject);
     if (reading.kind !== 'bundle') return unread(digest, reading.kind, reading.reason);
     const { layer } = reading;
+    const { maxSignatureBundleBytes } = this.#limits;
+    if (layer.size <= Math.min(maxSignatureBundleBytes, this.#maxBundleBytes)) {
+      return this.#parse(
+        digest,
+        await this.#client.blob(this.#repository, layer, this.#maxBundleBytes, signal),
+      );
+    }
+    return await this.#oneAfterTheOther(() => this.#readLarge(digest, layer, signal));
+  }
+
+  /** What a bundle takes from the rest is known when it has come: a manifest can declare any size. */
+  async #oneAfterTheOther<T>(read: () => Promise<T>): Promise<T> {
+    const reading = this.#large.then(read);
+    this.#large = reading.catch(() => {});
+    return await reading;
+  }
+
+  async #readLarge(manifest: Digest, layer: Descriptor, signal: AbortSignal): Promise<FoundBundle> {
     const limit = this.#limitReached(layer.size);
-    if (limit !== undefined) return unread(digest, 'over-limit', limit, layer.size);
-    const bytes = await this.#client.blob(this.#repository, layer, this.#maxBundleBytes, signal);
-    return this.#parse(digest, bytes);
+    if (limit !== undefined) return unread(manifest, 'over-limit', limit, layer.size);
+    try {
+      const bytes = await this.#client.blob(this.#repository, layer, this.#maxBundleBytes, signal);
+      this.#attestationBytesLeft -= bytes.length;
+      return this.#parse(manifest, bytes);
+    } catch (error) {
+      // Bytes that were not what was declared have come all the same.
+      if (error instanceof RegistryError) this.#attestationBytesLeft -= error.receivedBytes;
+      throw error;
+    }
   }
 
   #parse(manifest: Digest, bytes: Buffer): FoundBundle {
@@ -80,7 +107,7 @@ export class BundleSource {
     }
   }
 
-  /** Takes the bytes from what may be read, or says why not. */
+  /** Why so many bytes more may not be read. */
   #limitReached(size: number): string | undefined {
     const { maxSignatureBundleBytes, maxAttestationBytes } = this.#limits;
     if (size > this.#maxBundleBytes) {
@@ -90,11 +117,9 @@ export class BundleSource {
           : 'maxAttestationBundleBytes'
       })`;
     }
-    if (size <= maxSignatureBundleBytes) return undefined;
     if (size > this.#attestationBytesLeft) {
       return `the attestations read before it have almost ${maxAttestationBytes} bytes, which is the limit (maxAttestationBytes); remove junk from the repository`;
     }
-    this.#attestationBytesLeft -= size;
     return undefined;
   }
 }

@@ -6,7 +6,7 @@
 import { signPredicateType } from '../format/statement.ts';
 import type { Examination } from './examination.ts';
 import type { Examined } from './examine.ts';
-import { type Condition, judgeGroup } from './keyset.ts';
+import { type Asked, judgeGroup } from './keyset.ts';
 import { byPayload, type SignedPayload } from './payloads.ts';
 import type { Authority } from './policy.ts';
 import { type Question, signerGroups } from './question.ts';
@@ -30,17 +30,19 @@ export function conclude(examined: readonly Examined[], question: Question): Ver
   const { policy, digest, reference } = question;
   const signatures = examined.map(({ report }) => report);
   const payloads = byPayload(examined.flatMap(({ counted }) => counted ?? []));
-  const byAll = (predicateType: string, condition: Condition): readonly AuthorityVerdict[] => {
-    const asked = payloads.filter(({ statement }) => statement.predicateType === predicateType);
+  const byAll = (asked: Asked): readonly AuthorityVerdict[] => {
+    const { predicateType } = asked;
+    const ofType = payloads.filter(({ statement }) => statement.predicateType === predicateType);
     const uncounted = whyOthersDoNotCount(signatures, predicateType);
     return policy.authorities.map((authority) =>
-      judgeAuthority(authority, asked, condition, question, uncounted),
+      judgeAuthority(authority, ofType, asked, question, uncounted),
     );
   };
 
-  const authorities = byAll(signPredicateType, undefined);
-  const attestations = policy.attestations.map(({ predicateType, condition }): AttestationVerdict => {
-    const verdicts = byAll(predicateType, condition);
+  const authorities = byAll({ predicateType: signPredicateType, condition: undefined });
+  const attestations = policy.attestations.map((asked): AttestationVerdict => {
+    const { predicateType, condition } = asked;
+    const verdicts = byAll(asked);
     return { predicateType, condition: condition?.text, ok: areAllOk(verdicts), authorities: verdicts };
   });
   const ok = areAllOk(authorities) && areAllOk(attestations);
@@ -50,7 +52,7 @@ export function conclude(examined: readonly Examined[], question: Question): Ver
 function judgeAuthority(
   authority: Authority,
   payloads: readonly SignedPayload[],
-  condition: Condition,
+  asked: Asked,
   question: Question,
   uncounted: string,
 ): AuthorityVerdict {
@@ -59,7 +61,7 @@ function judgeAuthority(
     const reason = `authority "${name}" is not asked: the policy revokes ${question.digest}, whoever signed it; use another image`;
     return { name, ok: false, code: 'digest-revoked', reason, keysets: [] };
   }
-  const keysets = signerGroups(authority).map((group) => judgeGroup(group, payloads, condition, question));
+  const keysets = signerGroups(authority).map((group) => judgeGroup(group, payloads, asked, question));
   const holding = keysets.filter(({ ok }) => ok);
   if (holding.length >= threshold) {
     return { name, ok: true, code: 'satisfied', reason: satisfied(authority, holding), keysets };

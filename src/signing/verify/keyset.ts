@@ -1,6 +1,8 @@
 // The checklist for one keyset: whether everyone in it, and whoever must sign beside it, has signed one payload.
 
+import type { Digest } from '../../registry/digest.ts';
 import { type SignerName, sameSigners } from '../format/binding.ts';
+import { signPredicateType } from '../format/statement.ts';
 import type { PublicKey } from '../keys/public-key.ts';
 import type { SignedPayload } from './payloads.ts';
 import type { AttestationRequirement, KeylessVerifier } from './policy.ts';
@@ -8,7 +10,10 @@ import { keyLabel, type Question, type SignerGroup } from './question.ts';
 import { quotable } from './reasons.ts';
 import type { KeysetCode, KeysetVerdict } from './verdict.ts';
 
-export type Condition = AttestationRequirement['condition'];
+type Condition = AttestationRequirement['condition'];
+
+/** Signatures, or attestations of a type. */
+export type Asked = AttestationRequirement;
 
 interface Shortfall {
   readonly code: Exclude<KeysetCode, 'holds'>;
@@ -19,21 +24,34 @@ interface Shortfall {
 export function judgeGroup(
   group: SignerGroup,
   payloads: readonly SignedPayload[],
-  condition: Condition,
+  asked: Asked,
   question: Question,
 ): KeysetVerdict {
   const name = group.keyset?.name ?? 'keyless';
   const unusable = whyUnusable(group, question);
-  if (unusable !== undefined) return { name, ok: false, ...unusable };
+  if (unusable !== undefined) return { name, ok: false, ...unusable, manifests: [] };
 
   let nearest: Shortfall | undefined;
   for (const payload of payloads) {
-    const shortfall = whyNotSigned(group, payload) ?? whyConditionFails(condition, payload);
-    if (shortfall === undefined)
-      return { name, ok: true, code: 'holds', reason: 'all its signers have signed' };
+    const shortfall = whyNotSigned(group, payload, asked) ?? whyConditionFails(asked.condition, payload);
+    if (shortfall === undefined) {
+      const manifests = manifestsOf(group, payload);
+      return { name, ok: true, code: 'holds', reason: 'all its signers have signed', manifests };
+    }
     nearest = nearer(nearest, shortfall);
   }
-  return { name, ok: false, ...(nearest ?? nobodySigned(group)) };
+  return { name, ok: false, ...(nearest ?? nobodySigned(group, asked)), manifests: [] };
+}
+
+/** Where the signatures of the group are. Others may have signed the same payload, if it does not say who signs it. */
+function manifestsOf({ keyset, keyless }: SignerGroup, { signatures }: SignedPayload): readonly Digest[] {
+  return signatures
+    .filter(({ by }) =>
+      by.kind === 'key'
+        ? keyset?.keys.some(({ spkiSha256 }) => spkiSha256 === by.key.spkiSha256)
+        : keyless !== undefined && by.acceptedBy.has(keyless),
+    )
+    .map(({ manifest }) => manifest);
 }
 
 /** What no signature can mend. */
@@ -56,12 +74,12 @@ function whyUnusable({ keyset }: SignerGroup, { policy, now }: Question): Shortf
 }
 
 /** Undefined when all of the group, and nobody beside them, have signed this very payload. */
-function whyNotSigned(group: SignerGroup, payload: SignedPayload): Shortfall | undefined {
+function whyNotSigned(group: SignerGroup, payload: SignedPayload, asked: Asked): Shortfall | undefined {
   const { keyless } = group;
   const keys = group.keyset?.keys ?? [];
   const missing = keys.filter((key) => !payload.keys.has(key.spkiSha256));
   const signings = keyless === undefined ? [keys] : withCertificate(keys, keyless, payload);
-  if (missing.length > 0 || signings.length === 0) return incomplete(group, missing);
+  if (missing.length > 0 || signings.length === 0) return incomplete(group, missing, asked);
 
   const { binding } = payload.statement;
   // Unbound payloads get here under bindReference none alone.
@@ -107,22 +125,25 @@ function evaluate(
   }
 }
 
-function nobodySigned({ keyset, keyless }: SignerGroup): Shortfall {
+function nobodySigned({ keyset, keyless }: SignerGroup, { predicateType }: Asked): Shortfall {
   const signers = [
     ...(keyset?.keys.map(keyLabel) ?? []),
     ...(keyless === undefined ? [] : [keyless.description]),
   ];
   return {
     code: 'not-signed',
-    reason: `there is no valid signature of ${signers.join(' and ')}; sign with trellis sign`,
+    reason:
+      predicateType === signPredicateType
+        ? `there is no valid signature of ${signers.join(' and ')}; sign with trellis sign`
+        : `there is no attestation of this type by ${signers.join(' and ')}; trellis attest makes one`,
   };
 }
 
 /** @param missing keys of the group; none: the certificate is what is missing */
-function incomplete(group: SignerGroup, missing: readonly PublicKey[]): Shortfall {
+function incomplete(group: SignerGroup, missing: readonly PublicKey[], asked: Asked): Shortfall {
   const { keyset, keyless } = group;
   const present = keyset?.keys.filter((key) => !missing.includes(key)) ?? [];
-  if (present.length === 0) return nobodySigned(group);
+  if (present.length === 0) return nobodySigned(group, asked);
   const lacking = missing.length > 0 ? labels(missing) : `${keyless?.description}`;
   return {
     code: missing.length > 0 ? 'signature-missing' : 'certificate-missing',

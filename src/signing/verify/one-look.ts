@@ -25,12 +25,16 @@ export function oneLook(client: RegistryClient, signal: AbortSignal): RegistryCl
     resolve: (ref) => once(`resolve ${at(ref)} ${ref.tag} ${ref.digest}`, () => client.resolve(ref, signal)),
     referrers: (repository, subject) =>
       once(`referrers ${at(repository)} ${subject}`, () => client.referrers(repository, subject, signal)),
-    manifest: (repository, digest) =>
-      once(`manifest ${at(repository)} ${digest}`, () => client.manifest(repository, digest, signal)),
-    blob: (repository, descriptor, maxBytes) =>
-      once(`blob ${at(repository)} ${descriptor.digest} ${descriptor.size} ${maxBytes}`, () =>
-        client.blob(repository, descriptor, maxBytes, signal),
+    manifest: (repository, digest, _, maxBytes) =>
+      once(`manifest ${at(repository)} ${digest} ${maxBytes}`, () =>
+        client.manifest(repository, digest, signal, maxBytes),
       ),
+    blob: (repository, descriptor, maxBytes) => {
+      const ask = () => client.blob(repository, descriptor, maxBytes, signal);
+      // Inline content costs no request, and whoever copies a manifest can write any content into the copy.
+      if (descriptor.data !== undefined) return ask();
+      return once(`blob ${at(repository)} ${descriptor.digest} ${descriptor.size} ${maxBytes}`, ask);
+    },
   };
   return { ...client, ...looks };
 }

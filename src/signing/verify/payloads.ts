@@ -11,13 +11,17 @@ export interface SignedPayload {
   readonly keys: ReadonlySet<string>;
   /** The certificates of others that did, each by who accepts it. */
   readonly certificates: readonly ReadonlyMap<KeylessVerifier, KeylessIdentity>[];
+  /** All of them, each bundle by itself. */
+  readonly signatures: readonly CountedSignature[];
 }
 
 export function byPayload(signatures: readonly CountedSignature[]): readonly SignedPayload[] {
   const payloads = Map.groupBy(signatures, ({ payloadId }) => payloadId);
   return [...payloads.values()].flatMap((group) => {
     const [first] = group;
-    return first === undefined ? [] : [{ statement: first.statement, ...signersOf(group) }];
+    return first === undefined
+      ? []
+      : [{ statement: first.statement, ...signersOf(group), signatures: group }];
   });
 }
 

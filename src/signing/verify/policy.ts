@@ -67,6 +67,8 @@ export interface VerificationPolicy {
   readonly bindReference: 'repository' | 'none';
   /** Annotations that a signature must have (`cosign sign -a`). */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Signatures with further annotations do not count: they say something else. */
+  readonly exactAnnotations?: boolean;
   /** For each of them, every authority must have signed an attestation. */
   readonly attestations: readonly AttestationRequirement[];
   /** Refused whoever signed them. */

@@ -70,6 +70,8 @@ export interface KeysetVerdict {
   readonly ok: boolean;
   readonly code: KeysetCode;
   readonly reason: string;
+  /** Of the referrers whose signatures make it hold; none where it does not. */
+  readonly manifests: readonly Digest[];
 }
 
 export type AuthorityCode =

@@ -12,6 +12,7 @@ interface Asked {
   readonly password: () => Promise<string>;
   readonly warnings: string[];
   readonly screen: () => string;
+  readonly input: PassThrough;
 }
 
 /** With somebody at a terminal who types one line for each question, or with nobody there. */
@@ -22,7 +23,7 @@ function source(options: Partial<PasswordOptions>, lines?: readonly string[]): A
   output.setEncoding('utf8').on('data', (text: string) => {
     screen += text;
     const line = lines?.[screen.split(promptBegins).length - 2];
-    if (text.includes(promptBegins)) setImmediate(() => input.write(line));
+    if (text.includes(promptBegins) && line !== undefined) setImmediate(() => input.write(line));
   });
   const password = passwordSource({
     confirm: false,
@@ -31,7 +32,7 @@ function source(options: Partial<PasswordOptions>, lines?: readonly string[]): A
     warn: (line) => warnings.push(line),
     ...options,
   });
-  return { password, warnings, screen: () => screen };
+  return { password, warnings, screen: () => screen, input };
 }
 
 async function passwordFile(content: string): Promise<string> {
@@ -102,6 +103,12 @@ describe('is missing', () => {
       code: 'ERR_USAGE',
       message: 'no password was given',
     });
+  });
+
+  test('when the input ends, as by Ctrl-D', async () => {
+    const { password, input } = source({}, []);
+    setTimeout(() => input.end(), 20);
+    await expect(password()).rejects.toMatchObject({ code: 'ERR_USAGE', message: 'no password was given' });
   });
 
   test('in a file that others can read, or that is empty', async () => {

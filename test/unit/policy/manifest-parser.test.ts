@@ -109,7 +109,7 @@ describe('a rule about images', () => {
       'spec.images[1].attestations[1].condition: there is no "predicat". Did you mean "predicate"?',
       {
         ...good,
-        attestations: [{ predicateType: 'a' }, { predicateType: 'b', condition: 'predicat.a == 1' }],
+        attestations: [{ predicateType: 'x:a' }, { predicateType: 'x:b', condition: 'predicat.a == 1' }],
       },
     ],
   ])('%s', (message, rule) => {

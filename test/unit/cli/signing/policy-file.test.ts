@@ -83,3 +83,30 @@ describe('a file', () => {
     await expect(read(Buffer.from([0xff, 0xfe]))).rejects.toThrow('not UTF-8');
   });
 });
+
+describe('what would leave open who is obeyed is refused', () => {
+  test.each([
+    [
+      'two policies of one name',
+      `${policy}---\n${policy.replace('allow', 'deny')}`,
+      /another QuantumSecurityPolicy trading\/images/,
+    ],
+    [
+      'two ConfigMaps of one name',
+      policy +
+        configMap('{name: trust, namespace: trading}', 'data: {a: one}') +
+        configMap('{name: trust, namespace: trading}', 'data: {a: two}'),
+      /another ConfigMap trading\/trust/,
+    ],
+    [
+      'a policy of another tool',
+      `${policy}---\napiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: a}\n`,
+      /"ClusterImagePolicy" is not read here/,
+    ],
+  ])('%s', async (_, content, message) => {
+    await expect(read(content)).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      message: expect.stringMatching(message),
+    });
+  });
+});

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { generateSigningKey, spkiDer, verifyBytes } from '../../../../src/crypto/keys.ts';
@@ -37,6 +37,14 @@ describe('a signer', () => {
       const opening = openSigner('env://KEY', { env, password });
       await failure('ERR_KEY_FILE_INVALID', opening, /no key in the environment variable KEY/);
     }
+  });
+
+  test('is no public key, and it is said which file to give', async () => {
+    const opening = openSigner(`${path}.pub`, { env: {}, password });
+    await failure('ERR_KEY_FILE_INVALID', opening, /is a public key: give the \.key file/);
+    await chmod(path, 0o644);
+    await failure('ERR_KEY_FILE_NOT_PRIVATE', openSigner(path, { env: {}, password }), /chmod 600/);
+    await chmod(path, 0o600);
   });
 
   test('of a file that is not there', async () => {

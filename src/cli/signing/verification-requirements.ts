@@ -12,7 +12,7 @@ import { kmsPublicKey, publicKeysOf } from './keys.ts';
 import type { VerificationOptions } from './verification-options.ts';
 
 /** @throws CliError, SigningError */
-export async function demandsOf(
+export async function requirementsOf(
   options: VerificationOptions,
   attestations: readonly AttestationRequirement[] = [],
 ): Promise<CompiledImagePolicies> {
