@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -109,4 +109,12 @@ describe('what would leave open who is obeyed is refused', () => {
       message: expect.stringMatching(message),
     });
   });
+});
+
+test('the example of docs/signing.md is a policy file', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../../../docs/signing.md'), 'utf8');
+  const [, example = ''] = /```yaml\n(apiVersion: security\.quantum\.io[\s\S]*?)```/.exec(page) ?? [];
+  const { policies } = await read(example.replace('…', 'AAAA'.repeat(16)));
+  expect(policies.map(({ name }) => name)).toEqual(['images']);
+  expect(policies[0]?.spec.images).toHaveLength(2);
 });
