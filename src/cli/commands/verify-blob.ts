@@ -11,7 +11,7 @@ export function registerVerifyBlob(program: Command): void {
     .option(
       '--bundle <file>',
       'a bundle of sign-blob; once for each (default: FILE.mldsa65.sigstore.json and so on, of each key)',
-      (text: string, before: readonly string[] = []) => [...before, text],
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     )
     .option('--json', 'print one JSON document')
     .addHelpText(

@@ -6,13 +6,16 @@ import { escapeInvisible } from '../../model/problem.ts';
 import { signPredicateType } from '../../signing/format/statement.ts';
 import type { SignatureReport } from '../../signing/verify/verdict.ts';
 
-export function renderImage({ image, decision, digest, requirements, signatures }: JudgedImage): string {
+export function renderImage(judged: JudgedImage): string {
+  const { image, decision, digest, requirements, signatures, counted } = judged;
   const lines = [`${heads[decision]()}  ${image}`];
   if (digest !== undefined && !image.includes(digest)) lines.push(`  digest: ${digest}`);
   if (requirements.length === 0) lines.push('  no policy speaks about it');
   for (const each of requirements) lines.push(...renderRequirement(each, requirements.length > 1));
   for (const report of signatures) {
-    if (report.ok) lines.push(`  ${escapeInvisible(renderSignature(report))}`);
+    // Good by itself, but of a keyset that has ended, is not whole, or is not asked: it would look like a reason.
+    const counts = report.ok && counted.has(report.manifest);
+    if (counts) lines.push(`  ${escapeInvisible(renderSignature(report))}`);
   }
   return lines.join('\n');
 }

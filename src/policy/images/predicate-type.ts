@@ -1,7 +1,7 @@
 // Types of attestations. A policy names the URI that stands in the statement: anything else matches nothing.
 
 /** What cosign calls the usual ones, on its command line alone. */
-export const predicateTypesByName = {
+const predicateTypesByName = {
   slsaprovenance: 'https://slsa.dev/provenance/v0.2',
   slsaprovenance02: 'https://slsa.dev/provenance/v0.2',
   slsaprovenance1: 'https://slsa.dev/provenance/v1',

@@ -67,7 +67,7 @@ export class BundleSource {
     if (reading.kind !== 'bundle') return unread(digest, reading.kind, reading.reason);
     const { layer } = reading;
     const { maxSignatureBundleBytes } = this.#limits;
-    if (layer.size <= Math.min(maxSignatureBundleBytes, this.#maxBundleBytes)) {
+    if (layer.size <= maxSignatureBundleBytes) {
       return this.#parse(
         digest,
         await this.#client.blob(this.#repository, layer, this.#maxBundleBytes, signal),

@@ -53,6 +53,17 @@ describe('of trellis', () => {
 
   test('every option that says it can be given again can', async () => {
     for (const words of [
+      [
+        'verify-blob',
+        '--bundle',
+        '/nowhere/a',
+        '--bundle',
+        '/nowhere/b',
+        '--key',
+        '/nowhere/k',
+        '/nowhere/c',
+      ],
+      ['explain', 'a/b', 'c/d', '--header', 'a: b', '--header', 'c: d', '--manifests', '/nowhere'],
       ['sign', '--key', 'missing', '--key', 'b', '-a', 'x=1', '-a', 'y=2', 'registry.example/a'],
       [
         'keygen',

@@ -3,7 +3,13 @@ import { digestOf } from '../../../src/registry/digest.ts';
 import { parseMirrors, placesOf } from '../../../src/registry/mirrors.ts';
 import { parseReference } from '../../../src/registry/reference.ts';
 import { clientFor, codeOf, repositoryOn } from './support/client.ts';
-import { type FakeOptions, fakeRegistry, imageType, indexType } from './support/fake-registry.ts';
+import {
+  type FakeOptions,
+  type FakeRegistry,
+  fakeRegistry,
+  imageType,
+  indexType,
+} from './support/fake-registry.ts';
 import { answer } from './support/server.ts';
 
 test('placesOf: mirrors in their order, with their paths, the origin last', () => {
@@ -109,13 +115,58 @@ describe('a client with a mirror', () => {
     expect(await client.referrers(repository, blob.digest)).toMatchObject({ descriptors: [entry] });
   });
 
-  test('takes referrers from the mirror when it has some', async () => {
+  const [old, fresh, both] = ['old', 'fresh', 'both'].map((name) => ({
+    ...{ mediaType: imageType, digest: digestOf(Buffer.from(name)), size: 1 },
+  }));
+  const list = (registry: FakeRegistry, manifests: readonly unknown[]) =>
+    registry.put(
+      { schemaVersion: 2, mediaType: indexType, manifests },
+      { tag: `sha256-${blob.digest.slice(7)}`, mediaType: indexType },
+    );
+
+  test('takes the referrers of both, as the origin has them: a mirror may be old', async () => {
     const { origin, mirror, client, repository } = await setting();
-    const entry = { mediaType: imageType, digest: blob.digest, size: 1 };
-    const index = { schemaVersion: 2, mediaType: indexType, manifests: [entry] };
-    mirror.put(index, { tag: `sha256-${blob.digest.slice(7)}`, mediaType: indexType });
-    expect(await client.referrers(repository, blob.digest)).toMatchObject({ descriptors: [entry] });
-    expect(origin.seen).toEqual([]);
+    list(mirror, [old, { ...both, size: 2 }]);
+    list(origin, [fresh, both]);
+    const { descriptors } = await client.referrers(repository, blob.digest);
+    expect(descriptors).toEqual([fresh, both, old]);
+  });
+
+  test.each([
+    ['is broken', 500, {}],
+    ['wants credentials', 401, { 'www-authenticate': 'Basic realm="x"' }],
+    ['is silent', undefined, {}],
+  ] as const)('takes referrers from the mirror alone when the origin %s', async (_, status, headers) => {
+    const origin = await fakeRegistry({
+      intercept: (_request, response) => {
+        if (status !== undefined) answer(response, status, headers);
+        return true;
+      },
+    });
+    const mirror = await fakeRegistry();
+    const client = clientFor([origin, mirror], {
+      mirrors: { [origin.host]: [mirror.host] },
+      limits: { originListMs: 100 },
+    });
+    list(mirror, [old]);
+    const { descriptors } = await client.referrers(repositoryOn(origin), blob.digest);
+    expect(descriptors).toEqual([old]);
+    expect(origin.seen.length).toBeGreaterThan(0);
+  });
+
+  test('leaves the origin when the caller gives up', async () => {
+    const controller = new AbortController();
+    const enough = new Error('enough');
+    const origin = await fakeRegistry({
+      intercept: () => {
+        controller.abort(enough);
+        return true;
+      },
+    });
+    const mirror = await fakeRegistry();
+    const client = clientFor([origin, mirror], { mirrors: { [origin.host]: [mirror.host] } });
+    list(mirror, [old]);
+    await expect(client.referrers(repositoryOn(origin), blob.digest, controller.signal)).rejects.toBe(enough);
   });
 
   test('writes to the origin alone', async () => {

@@ -129,6 +129,34 @@ describe('manifest', () => {
     expect(await codeOf(client.manifest(repository, pushed.digest))).toBe('ERR_REGISTRY_TOO_LARGE');
   });
 
+  test('one that is larger than the caller wants is refused by the bytes that come', async () => {
+    const { client, repository, pushed } = await setting();
+    const fetch = (max: number) => client.manifest(repository, pushed.digest, undefined, max);
+    expect((await fetch(pushed.size)).digest).toBe(pushed.digest);
+    expect(await codeOf(fetch(pushed.size - 1))).toBe('ERR_REGISTRY_TOO_LARGE');
+  });
+
+  test('the limit of the client holds whatever the caller wants', async () => {
+    const { registry, repository, pushed } = await setting();
+    const client = clientFor([registry], { limits: { manifest: { maxBytes: 100, maxEntries: 10 } } });
+    const fetching = client.manifest(repository, pushed.digest, undefined, 10_000);
+    expect(await codeOf(fetching)).toBe('ERR_REGISTRY_TOO_LARGE');
+  });
+
+  test('one that is not there: what was asked for, and what to do', async () => {
+    const { client, repository, reference } = await setting();
+    const name = `${repository.registry}/${repository.path}`;
+    const absent = digestOf(other);
+    await expect(client.resolve(reference({ tag: 'nope' }))).rejects.toMatchObject({
+      ...{ code: 'ERR_REGISTRY_NOT_FOUND', status: 404 },
+      message: `there is no image ${name}:nope: check the name and the tag; the registry says "UNKNOWN: not here"`,
+    });
+    await expect(client.manifest(repository, absent)).rejects.toMatchObject({
+      ...{ code: 'ERR_REGISTRY_NOT_FOUND', status: 404 },
+      message: `there is no image or artifact ${name}@${absent}: check the name and the digest; the registry says "UNKNOWN: not here"`,
+    });
+  });
+
   test('all media types that are read are accepted', async () => {
     const { registry, client, repository, pushed } = await setting();
     await client.manifest(repository, pushed.digest);
@@ -162,6 +190,17 @@ describe('blob', () => {
     const { client, repository } = await setting();
     const longer = { ...blob, size: blob.size + 1 };
     expect(await codeOf(client.blob(repository, longer, 100))).toBe('ERR_REGISTRY_DIGEST_MISMATCH');
+  });
+
+  test('an error tells what has come for nothing', async () => {
+    const { registry, client, repository } = await setting();
+    const costOf = async (bytes: Buffer) => {
+      registry.blobs.set(blob.digest, bytes);
+      return await client.blob(repository, blob, 100).catch((error: unknown) => error);
+    };
+    expect(await costOf(content.subarray(1))).toMatchObject({ receivedBytes: content.length - 1 });
+    // It says how long it is, and is not read.
+    expect(await costOf(Buffer.concat([content, content]))).toMatchObject({ receivedBytes: 0 });
   });
 
   test('one that is larger than the caller wants is not asked for', async () => {

@@ -75,6 +75,22 @@ const kmsKeyset = (...keys: readonly (typeof ml)[]) => ({
 });
 const ml87 = testKey('ML-DSA-87');
 
+test('tells the signatures that count from those of keysets that have ended', async () => {
+  attach(registry, otherHybrid);
+  const ended = keyset('old', otherHybrid, { notAfter: now.toISOString() });
+  const policy = by({ authorities: [authority({ keysets: [keyset('new', hybrid), ended] })] });
+  const { signatures, counted, ok } = await judge([policy], { exhaustive: true });
+  expect([ok, signatures.map((report) => report.ok)]).toEqual([true, [true, true, true, true]]);
+  const [first, second] = registry.listed;
+  expect([...counted]).toEqual([first?.digest, second?.digest]);
+});
+
+test('attestations count, too', async () => {
+  attach(registry, hybrid, provenance);
+  const { counted } = await judge([by({ attestations: [{ predicateType: slsa }] })]);
+  expect([...counted]).toEqual(registry.listed.map((each) => each.digest));
+});
+
 /** What makes a yes of it, the one thing that is changed, and what is said then. */
 const flips: Record<string, readonly [yes: Policy, no: Policy, reason: RegExp]> = {
   match: [by({}), by({ match: ['registry.example/other/**'] }), /no rule of the policy matches/],

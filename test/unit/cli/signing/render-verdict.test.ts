@@ -7,7 +7,7 @@ const image = 'registry.example/trading/app:v1';
 type Verdicts = JudgedImage['requirements'];
 const judged = (decision: ImageDecision, requirements: Verdicts = []): JudgedImage => ({
   ...{ image, decision, ok: decision === 'verified' || decision === 'allowed' },
-  ...{ digest: undefined, requirements, signatures: [] },
+  ...{ digest: undefined, requirements, signatures: [], counted: new Set() },
 });
 const linesOf = (about: JudgedImage) => stripVTControlCharacters(renderImage(about)).split('\n');
 
@@ -53,5 +53,22 @@ test('what only warns says so, and what others wrote cannot move the cursor', ()
       ...{ name: 'trading/images, rule 2', enforcement: 'warn', action: 'deny', ok: false },
       ...{ outcome: 'unsatisfied', reasons: ['denied \u001b[2J'] },
     },
+  ]);
+});
+
+test('only signatures that counted are told of as signatures', () => {
+  const report = (digit: string, ok: boolean) => ({
+    ...{ manifest: `sha256:${digit.repeat(64)}` as const, size: 1, ok, code: 'valid' as const, reason: '' },
+    ...{ predicateType: 'https://sigstore.dev/cosign/sign/v1', binding: undefined, identity: undefined },
+    ...{ algorithm: 'ML-DSA-65' as const, spkiSha256: digit.repeat(64), claimed: {}, annotations: {} },
+  });
+  const signatures = [report('a', true), report('b', true), report('c', false)];
+  const counted = new Set([
+    signatures[0]?.manifest ?? 'sha256:0',
+    signatures[2]?.manifest ?? 'sha256:0',
+  ] as const);
+  const lines = linesOf({ ...judged('verified', [allow]), signatures, counted });
+  expect(lines.filter((line) => line.includes('signed by'))).toEqual([
+    `  signed by ML-DSA-65 key ${'a'.repeat(64)}`,
   ]);
 });

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -244,6 +244,22 @@ describe('credential helpers', () => {
       message: expect.stringMatching(new RegExp(`docker-credential-test: .*${reason}`)),
     });
     expect(String(error)).not.toContain('hunter2');
+  });
+
+  test('one is not shown what signing keys and their passwords are', async () => {
+    const box = await home();
+    await box.write('.docker/config.json', { credsStore: 'test' });
+    await box.script('docker-credential-test', `/usr/bin/env > ${box.root}/seen; ${saying('user', 'x')}`);
+    const secrets = {
+      TRELLIS_PASSWORD: 'hunter2',
+      COSIGN_PASSWORD: 'hunter2',
+      MLDSA_KEY: '-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nhunter2',
+      PLAIN_KEY: '-----BEGIN PRIVATE KEY-----\nhunter2',
+    };
+    expect(await find({ ...box.env, ...secrets, AWS_REGION: 'eu-1' })).toMatchObject({ username: 'user' });
+    const seen = await readFile(`${box.root}/seen`, 'utf8');
+    expect(seen).not.toContain('hunter2');
+    expect(seen).toContain('AWS_REGION=eu-1');
   });
 
   test('one that hangs ends with its caller, though its child keeps the pipe', async () => {

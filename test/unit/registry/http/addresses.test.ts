@@ -10,6 +10,12 @@ describe('kindOfAddress', () => {
     '2001:db8::1',
     'fd00::1',
     '::ffff:10.0.0.1',
+    '::ffff:0:10.0.0.1',
+    '2001:db8::5efe:10.0.0.1',
+    '2001:0:101:101::fefe:fefe',
+    '2002:a00:1::',
+    '64:ff9b::a00:1',
+    '2001:db8::a9fe:a9fe',
   ])('%s is ordinary: registries are in private networks too', (address) => {
     expect(kindOfAddress(address)).toBe('ordinary');
   });
@@ -50,6 +56,13 @@ describe('kindOfAddress', () => {
     ['multicast', '224.0.0.1'],
     ['multicast by IPv6', 'ff02::1'],
     ['broadcast', '255.255.255.255'],
+    ['the metadata service by SIIT', '::ffff:0:169.254.169.254'],
+    ['loopback by SIIT', '::ffff:0:7f00:1'],
+    ['the metadata service by ISATAP', '2001:db8::5efe:169.254.169.254'],
+    ['loopback by ISATAP of a unique address', 'fd00::200:5efe:7f00:1'],
+    ['a Teredo client at the metadata service', '2001:0:101:101::5601:5601'],
+    ['a Teredo server on loopback', '2001:0:7f00:1::fefe:fefe'],
+    ['site-local', 'fec0::2'],
     ['no address', 'localhost'],
     ['nothing', ''],
   ])('%s is forbidden', (_, address) => {

@@ -300,6 +300,15 @@ describe('signing again', () => {
     expect(await signBoth({ claim })).toMatchObject([{ added: false }]);
   });
 
+  test('without annotations is not done by a signature that has some', async () => {
+    await place({ signers: both, claim: signatureClaim({ approved: 'no' }) });
+    expect(await signBoth()).toMatchObject([{ added: true }]);
+    expect(await signBoth()).toMatchObject([{ added: false }]);
+    expect(await signBoth({ claim: signatureClaim({ approved: 'no', by: 'qa' }) })).toMatchObject([
+      { added: true },
+    ]);
+  });
+
   test.each<readonly [string, Claim, boolean]>([
     ['the same', attested({ a: 1, b: [{ c: null }] }), false],
     ['the same in another order', attested({ b: [{ c: null }], a: 1 }), false],

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { digestOf } from '../../../../src/registry/digest.ts';
 import { RegistryError } from '../../../../src/registry/errors.ts';
 import { BundleSource } from '../../../../src/signing/verify/fetch.ts';
 import { defaultVerificationLimits, type VerificationLimits } from '../../../../src/signing/verify/limits.ts';
@@ -70,6 +71,60 @@ describe('limits hold to the byte', () => {
     const small = source({ maxSignatureBundleBytes: size, maxAttestationBytes: 0 }, true);
     for (let at = 0; at < 3; at += 1) expect(await small.fetch(listed, signal)).toMatchObject(bundle);
   });
+});
+
+describe('what is declared and does not come takes nothing from what may be read', () => {
+  /** A manifest whose bundle is said to have `declared` bytes. */
+  function lying(declared: number, nth: number, answer: RegistryError) {
+    const bytes = Buffer.from(`junk ${nth}`);
+    const listed = registry.attach(bytes, {
+      edit: (manifest) => {
+        const layer = (manifest['layers'] as Record<string, unknown>[])[0] ?? {};
+        delete layer['data'];
+        layer['size'] = declared;
+      },
+    });
+    registry.blobs.set(digestOf(bytes), answer);
+    return listed;
+  }
+
+  test.each([
+    ['missing', 'ERR_REGISTRY_NOT_FOUND'],
+    ['shorter', 'ERR_REGISTRY_DIGEST_MISMATCH'],
+    ['longer', 'ERR_REGISTRY_TOO_LARGE'],
+  ] as const)('blobs that are %s, listed before and fetched beside a good one', async (_, code) => {
+    const { listed, size } = attachBundle();
+    const junk = [1, 2, 3].map((nth) =>
+      lying(size, nth, new RegistryError(code, 'no', { receivedBytes: 6 })),
+    );
+    const limited = source({ maxSignatureBundleBytes: size - 1, maxAttestationBytes: size + 18 }, true);
+    const found = await Promise.all([...junk, listed].map((each) => limited.fetch(each, signal)));
+    expect(found.map(({ kind }) => kind)).toEqual(['unread', 'unread', 'unread', 'bundle']);
+  });
+
+  test('bytes that came and were others count', async () => {
+    const { listed, size } = attachBundle();
+    const error = new RegistryError('ERR_REGISTRY_DIGEST_MISMATCH', 'no', { receivedBytes: 7 });
+    const junk = lying(size, 1, error);
+    const limited = source({ maxSignatureBundleBytes: size - 1, maxAttestationBytes: size + 6 }, true);
+    const found = await Promise.all([junk, listed].map((each) => limited.fetch(each, signal)));
+    expect(found).toMatchObject([{ code: 'malformed' }, { code: 'over-limit' }]);
+  });
+});
+
+test('no more of a manifest is asked for than may be read', async () => {
+  const { listed } = attachBundle();
+  const asked: unknown[] = [];
+  const client: typeof registry.client = {
+    ...registry.client,
+    manifest: async (...given) => {
+      asked.push(given[3]);
+      return await registry.client.manifest(...given);
+    },
+  };
+  const limits = { ...defaultVerificationLimits, maxManifestBytes: 12_345 };
+  await new BundleSource(client, image, limits, false).fetch(listed, signal);
+  expect(asked).toEqual([12_345]);
 });
 
 describe('an error', () => {

@@ -191,6 +191,43 @@ describe('a keyset', () => {
     expect(codesOf(verdict)).toEqual(['other-signers']);
   });
 
+  test('says which signatures make it hold, and names none where it does not', () => {
+    const other = [ml2, ec2];
+    const [good, expired] = [signed(hybrid), signed(other)];
+    const policy = policyOf([
+      authorityOf('ci', [
+        keysetOf('new', hybrid),
+        keysetOf('old', other, now),
+        keysetOf('part', [certificateKey]),
+      ]),
+    ]);
+    const { authorities } = verdictOn([...expired, ...good], policy);
+    expect(authorities[0]?.keysets.map(({ manifests }) => manifests)).toEqual([
+      good.map(({ manifest }) => manifest),
+      [],
+      [],
+    ]);
+  });
+
+  test('counts its own signatures only, where a payload does not say who signs it', () => {
+    const payload = cosignPayload();
+    const [mine, another] = [ec, certificateKey].map((key) => found(bundleBytes(key, payload)));
+    const policy = policyOf(
+      [authorityOf('ci', [keysetOf('k', [ec])]), authorityOf('qa', [keysetOf('q', [certificateKey])])],
+      {
+        bindReference: 'none',
+      },
+    );
+    const { authorities } = verdictOn(
+      [mine, another].flatMap((each) => each ?? []),
+      policy,
+    );
+    expect(authorities.map(({ keysets }) => keysets[0]?.manifests)).toEqual([
+      [mine?.manifest],
+      [another?.manifest],
+    ]);
+  });
+
   test('holds until its notAfter, and not from then on', () => {
     const bundles = signed(hybrid);
     const until = (notAfter: Date) => policyOf([authorityOf('ci', [keysetOf('old', hybrid, notAfter)])]);
@@ -391,7 +428,7 @@ describe('attestations', () => {
       },
     ]);
     const without = verdictOn(signed(hybrid), demanding());
-    expectDenied(without, /no valid signature/);
+    expectDenied(without, /no attestation of this type/);
     expect(without.authorities[0]?.ok).toBe(true);
     expect(without.attestations[0]?.ok).toBe(false);
     expectDenied(
@@ -399,6 +436,16 @@ describe('attestations', () => {
       /has signed, but/,
     );
     expectDenied(verdictOn([...signed(hybrid), ...attested({ by: 'ci' }, [ml2, ec2])], demanding()));
+  });
+
+  test('that are missing are made by trellis attest', () => {
+    const attesting = policyOf([ci], { attestations: [{ predicateType: slsa, condition: undefined }] });
+    const verdict = verdictOn(signed(hybrid), attesting);
+    expectDenied(
+      verdict,
+      /there is no attestation of this type by ML-DSA-65 key .*; trellis attest makes one/,
+    );
+    expect(reasonsOf(verdict).join()).not.toContain('sign with trellis sign');
   });
 
   test('must be signed by every authority', () => {

@@ -1,8 +1,22 @@
 import { expect, test } from 'vitest';
 import type { RegistryClient } from '../../../../src/registry/client.ts';
 import { RegistryError } from '../../../../src/registry/errors.ts';
+import { parseReference } from '../../../../src/registry/reference.ts';
 import { oneLook } from '../../../../src/signing/verify/one-look.ts';
-import { digest } from './support.ts';
+import { createVerifier } from '../../../../src/signing/verify/verifier.ts';
+import { FakeRegistry } from './fake-registry.ts';
+import {
+  authorityOf,
+  bundleBytes,
+  codesOf,
+  digest,
+  keysetOf,
+  now,
+  payloadBy,
+  policyOf,
+  repository as reference,
+  testKey,
+} from './support.ts';
 
 const repository = { registry: 'registry.example', path: 'app' };
 
@@ -15,7 +29,7 @@ function counting(answer: () => Promise<unknown>) {
     (name: string) =>
     async (...given: readonly unknown[]) => {
       asked.push(name);
-      signals.add(given.at(-1));
+      signals.add(given.find((each) => each instanceof AbortSignal));
       return await answer();
     };
   const client = {
@@ -49,7 +63,38 @@ test('what differs in repository, tag, digest or limit is another thing', async 
   await client.manifest({ ...repository, path: 'other' }, digest);
   await client.blob(repository, descriptor, 10);
   await client.blob(repository, descriptor, 20);
-  expect(asked).toHaveLength(6);
+  await client.manifest(repository, digest, undefined, 10);
+  await client.manifest(repository, digest, undefined, 20);
+  expect(asked).toHaveLength(8);
+});
+
+test('inline content is not taken for another’s of the same digest', async () => {
+  const { asked, client } = counting(async () => asked.length);
+  const descriptor = { mediaType: 'a/b', digest, size: 1 };
+  const junk = await client.blob(repository, { ...descriptor, data: 'AAAA' }, 10);
+  expect(await client.blob(repository, descriptor, 10)).not.toBe(junk);
+  expect(await client.blob(repository, { ...descriptor, data: 'BBBB' }, 10)).toBe(3);
+});
+
+test('a junk copy of a good manifest, listed first, denies nothing', async () => {
+  const registry = new FakeRegistry();
+  const key = testKey('ECDSA-P256');
+  const bytes = bundleBytes(key, payloadBy([key]));
+  const withData = (data: string | undefined) => (manifest: Record<string, unknown>) => {
+    const layer = (manifest['layers'] as Record<string, unknown>[])[0] ?? {};
+    if (data === undefined) delete layer['data'];
+    else layer['data'] = data;
+  };
+  registry.attach(bytes, { edit: withData('AAAA') });
+  registry.attach(bytes, { edit: withData(undefined) });
+  const verdict = await createVerifier().verify({
+    reference: { ...parseReference(reference), digest },
+    policy: policyOf([authorityOf('ci', [keysetOf('k', [key])])]),
+    client: oneLook(registry.client, signal),
+    now: () => now,
+  });
+  expect(codesOf(verdict)).toEqual(['bundle-invalid', 'valid']);
+  expect(verdict.ok).toBe(true);
 });
 
 test('a failure is not remembered', async () => {

@@ -16,7 +16,7 @@ function report(changes: Partial<SignatureReport>): SignatureReport {
 }
 
 function keyset(name: string, ok: boolean): KeysetVerdict {
-  return { name, ok, code: ok ? 'holds' : 'not-signed', reason: `reason of ${name}` };
+  return { name, ok, code: ok ? 'holds' : 'not-signed', reason: `reason of ${name}`, manifests: [] };
 }
 
 describe('of an authority', () => {
