@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,4 +39,12 @@ test('does without where there can be no directory', () => {
   writeFileSync(join(root, 'compiled'), '');
   expect(keep(root)).toBeUndefined();
   expect(keep('relative')).toBeUndefined();
+});
+
+// Only root can give files away.
+test.runIf(process.getuid?.() === 0)('not in a directory of another user, who could plant code', () => {
+  const root = cache();
+  mkdirSync(join(root, 'compiled'), { mode: 0o700 });
+  chownSync(join(root, 'compiled'), 12_345, 12_345);
+  expect(keep(root)).toBeUndefined();
 });

@@ -180,7 +180,8 @@ describe('time', () => {
       response.writeHead(200);
       response.write('some');
     });
-    const found = await exchangeWith({ times: { idleMs: 50 } }).get(server.url);
+    // The request as a whole has time enough: only the silence can end it.
+    const found = await exchangeWith({ times: { idleMs: 50, requestMs: 600_000 } }).get(server.url);
     expect(await codeOf(found.bytes(maxBytes))).toBe('ERR_REGISTRY_TIMEOUT');
   });
 
