@@ -1,9 +1,9 @@
 // Tells the user about a failure. Kept apart from main.ts so that what is printed can be tested for any error.
 
 import { inspect } from 'node:util';
-import { escapeInvisible } from '../model/problem.ts';
 import { explainFailure } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
+import { forTerminal } from './output.ts';
 
 export interface ReportOptions {
   readonly write: (text: string) => void;
@@ -18,9 +18,4 @@ export function report(error: unknown, { write, verbose }: ReportOptions): ExitC
   if (hint !== undefined) write(`  ${forTerminal(hint)}\n`);
   if (verbose) write(`${inspect(error)}\n`);
   return exitCode;
-}
-
-/** Messages may quote what a registry or a file said: lines stay lines, and nothing in them acts on the terminal. */
-function forTerminal(text: string): string {
-  return text.split('\n').map(escapeInvisible).join('\n');
 }

@@ -3,10 +3,10 @@
 
 import { escapeInvisible } from '../../model/problem.ts';
 import type { Attached, Inspection } from '../../signing/inspect.ts';
+import { forTerminal } from '../output.ts';
 
-/** JSON leaves some control characters as they are; with their escapes it is the same document. */
 export function inspectionJson(inspection: Inspection): string {
-  return JSON.stringify(inspection, undefined, 2).split('\n').map(escapeInvisible).join('\n');
+  return forTerminal(JSON.stringify(inspection, undefined, 2));
 }
 
 export function renderInspection(

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { RegistryClient } from '../../registry/client.ts';
 import { type ImageReference, parseReference } from '../../registry/reference.ts';
-import { print } from '../output.ts';
+import { forTerminal, print } from '../output.ts';
 import { type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
 import { forEachImage } from './batch.ts';
 import { conclude, failureJson } from './outcome.ts';
@@ -49,7 +49,7 @@ export async function runForImages<T>(run: ImagesRun<T>, command: Command): Prom
         'value' in outcome ? json(outcome.value, outcome.image) : failureJson(outcome.image, outcome.error),
       );
       const ok = outcomes.every((outcome) => 'value' in outcome && isGood(outcome.value));
-      print(command, JSON.stringify({ ok, images, ...document }, undefined, 2));
+      print(command, forTerminal(JSON.stringify({ ok, images, ...document }, undefined, 2)));
     } else {
       for (const outcome of outcomes) {
         if ('value' in outcome) print(command, render(outcome.value));
@@ -64,5 +64,5 @@ export async function runForImages<T>(run: ImagesRun<T>, command: Command): Prom
 }
 
 function failureLine(image: string, error: unknown): string {
-  return `FAILED  ${image}: ${failureJson(image, error).error.message}`;
+  return forTerminal(`FAILED  ${image}: ${failureJson(image, error).error.message}`);
 }

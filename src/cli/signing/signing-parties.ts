@@ -9,6 +9,7 @@ import { keyParty, type SigningParty, type Timestamper } from '../../signing/sig
 import type { Authority } from '../../signing/verify/policy.ts';
 import { CliError } from '../errors.ts';
 import { signersOf } from './keys.ts';
+import { signersAuthority } from './signers-authority.ts';
 import type { SigningOptions } from './signing-options.ts';
 
 /** Who signs, and as what authority the result is verified. */
@@ -69,12 +70,7 @@ async function withServices(options: SigningOptions, { trustedRoot, transport }:
     parties: checked ? await withVerifiedTimestamps(parties, trustedRoot) : parties,
     mayBeThereAlready: !options.keyless && options.timestamp === undefined,
     warnings: warningsAbout(keys),
-    authority: {
-      name: 'signers',
-      threshold: 1,
-      keysets: keys.length === 0 ? [] : [{ name: 'keys', notAfter: undefined, keys }],
-      keyless: keyless?.verifier,
-    },
+    authority: signersAuthority(keys, keyless?.verifier),
     close: async () => await transport?.close(),
   };
 }

@@ -9,6 +9,7 @@ import type {
 import { CliError } from '../errors.ts';
 import { fixedRequirement } from './fixed-requirement.ts';
 import { kmsPublicKey, publicKeysOf } from './keys.ts';
+import { signersAuthority } from './signers-authority.ts';
 import type { VerificationOptions } from './verification-options.ts';
 
 /** @throws CliError, SigningError */
@@ -25,14 +26,7 @@ export async function requirementsOf(
     });
   }
   const policy: VerificationPolicy = {
-    authorities: [
-      {
-        name: 'signers',
-        threshold: 1,
-        keysets: keys.length === 0 ? [] : [{ name: 'keys', notAfter: undefined, keys }],
-        keyless,
-      },
-    ],
+    authorities: [signersAuthority(keys, keyless)],
     bindReference: options.bindReference ?? 'repository',
     annotations: options.annotation ?? {},
     attestations,

@@ -27,6 +27,7 @@ async function run(images: readonly string[], options: ImagesRun<Answer>['option
       doing: 'asking',
       work: async ({ tag }) => {
         if (tag === 'away') throw new RegistryError('ERR_REGISTRY_UNREACHABLE', 'it is away');
+        if (tag === 'hostile') throw new RegistryError('ERR_REGISTRY_DENIED', 'says \u009b2J\u202e');
         return { ok: tag !== 'no', tag };
       },
       isGood: ({ ok }) => ok,
@@ -94,4 +95,12 @@ test.each<[readonly string[], boolean]>([
 
 test('a reference that is none is found before anything is done', () => {
   expect(() => parseReferences(['r.example/a:1', 'r.example/UPPER'])).toThrow(/UPPER/);
+});
+
+test('what a registry says cannot act on the terminal, in a line or in the document', async () => {
+  const images = ['r.example/a:1', 'r.example/a:hostile'];
+  expect((await run(images)).stdout).toContain('says \\u009b2J\\u202e');
+  const { stdout } = await run(images, { json: true });
+  expect(stdout).not.toMatch(/[\u009b\u202e]/);
+  expect(JSON.parse(stdout)).toMatchObject({ images: [{}, { error: { message: 'says \u009b2J\u202e' } }] });
 });
