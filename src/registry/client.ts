@@ -2,24 +2,23 @@
 
 import type { Artifact, Referrers } from './artifact.ts';
 import { attachArtifacts } from './attach.ts';
+import { anonymous, type CredentialSource } from './auth/credentials.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { RegistryError } from './errors.ts';
-import { createConnections } from './http/connections.ts';
-import { destinationRules } from './http/destination.ts';
-import { createExchange } from './http/exchange.ts';
 import type { RetryRules } from './http/retry.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import type { RegistryLimits } from './limits.ts';
 import type { FetchedManifest } from './manifest.ts';
-import { fromFirst, parseMirrors, placesOf, referrersOf } from './mirrors.ts';
-import { type RegistryOptions, withDefaults } from './options.ts';
+import { fromFirst, placesOf, referrersOf } from './mirrors.ts';
+import type { RegistryOptions } from './options.ts';
 import { inlineContent, pullBlob, pullManifest, pullTag } from './pull.ts';
 import { pushBytes, putManifest } from './push.ts';
 import { type ImageReference, type Repository, repositoryName } from './reference.ts';
 import { listReferrers } from './referrers.ts';
 import type { Session } from './session.ts';
 import { createSessions, type SessionOf } from './sessions.ts';
+import { createRegistryTransport, type RegistryTransport } from './transport.ts';
 
 export interface RegistryClient {
   /**
@@ -100,24 +99,16 @@ export function createRegistryClient(options: RegistryOptions = {}): RegistryCli
 
 /** @throws RegistryError ERR_REGISTRY_CONFIGURATION, ERR_REFERENCE_INVALID */
 export function createRegistryAccess(options: RegistryOptions = {}): RegistryAccess {
-  const full = withDefaults(options);
-  const { limits, now, random, sleep } = full;
-  const mirrors = parseMirrors(full.mirrors);
-  const rules = destinationRules({ ...options, plainHttp: full.plainHttp });
-  const connections = createConnections({
-    ca: full.ca,
-    proxyFor: full.proxyFor,
-    rules,
-    connectMs: limits.connectMs,
-  });
-  let sent = 0;
-  const exchange = createExchange(connections, limits, () => {
-    sent += 1;
-  });
-  const { maxAttempts, maxPauseMs } = limits;
-  const retry = { maxAttempts, maxPauseMs, now, random, sleep };
-  const { credentials, loopbackRegistries } = full;
-  const sessionOf = createSessions({ rules, loopbackRegistries, credentials, exchange, limits, retry });
+  return registryAccess(createRegistryTransport(options), options.credentials ?? anonymous);
+}
+
+/**
+ * One of any number that share a transport, each with credentials of its own: what one of them is let in by, no other one sends.
+ * Its `requests` and `close` are the transport's.
+ */
+export function registryAccess(transport: RegistryTransport, credentials: CredentialSource): RegistryAccess {
+  const { limits, retry, mirrors } = transport;
+  const sessionOf = createSessions({ ...transport, credentials });
   const lock = createKeyedLock();
 
   const read: Read = async (repository, pull, signal) =>
@@ -173,8 +164,8 @@ export function createRegistryAccess(options: RegistryOptions = {}): RegistryAcc
       const key = `${repositoryName(repository)}@${subject.digest}`;
       return await lock(key, () => attachArtifacts(attaching, artifacts, signal));
     },
-    requests: () => sent,
-    close: () => connections.close(),
+    requests: () => transport.requests(),
+    close: () => transport.close(),
   };
   return { client, limits, retry, sessionOf, read };
 }

@@ -2,7 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleepFor } from 'node:timers/promises';
-import { anonymous, type CredentialSource } from './auth/credentials.ts';
+import type { CredentialSource } from './auth/credentials.ts';
 import { RegistryError } from './errors.ts';
 import type { Resolve } from './http/destination.ts';
 import { noProxy, type ProxyFor } from './http/proxy.ts';
@@ -37,7 +37,6 @@ export interface RegistryOptions {
 }
 
 export interface FullOptions {
-  readonly credentials: CredentialSource;
   readonly ca: string | undefined;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   readonly proxyFor: ProxyFor;
@@ -54,7 +53,6 @@ export function withDefaults(options: RegistryOptions): FullOptions {
   const { ca } = options;
   if (ca !== undefined) checkCa(ca);
   return {
-    credentials: options.credentials ?? anonymous,
     ca,
     mirrors: options.mirrors ?? {},
     proxyFor: options.proxyFor ?? noProxy,

@@ -42,8 +42,13 @@ export const dockerHubAliases: ReadonlySet<string> = new Set([
 const pathPattern = /^[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*)*$/;
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const hostPattern = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
-/** A bare SHA-256 would be ambiguous: distribution refuses it as a name. */
+/** A bare SHA-256 would be ambiguous: distribution refuses it as a name. (A part of one gets `:latest` from the kubelet, and is a name.) */
 const imageIdPattern = /^[0-9a-f]{64}$/;
+/**
+ * To this grammar a repository of Docker Hub and a tag; to containerd, which looks for IDs of local images where it finds no such name, the
+ * image on the node whose configuration has that digest, or one that begins like it. The algorithms are those of go-digest.
+ */
+const localImagePattern = /^(?:sha256|sha384|sha512):[0-9a-f]+$/i;
 
 /** @throws RegistryError ERR_REFERENCE_INVALID, ERR_DIGEST_INVALID */
 export function parseReference(text: string): ImageReference {
@@ -51,13 +56,29 @@ export function parseReference(text: string): ImageReference {
     throw invalid(text, `it is longer than ${maxReferenceChars} characters`);
   const at = text.indexOf('@');
   const digest = at === -1 ? undefined : parseDigest(text.slice(at + 1));
-  const { name, tag } = splitTag(text, at === -1 ? text : text.slice(0, at));
+  const named = at === -1 ? text : text.slice(0, at);
+  if (localImagePattern.test(named)) {
+    throw invalid(text, 'it is the ID of an image that is on the node already: give the name of an image');
+  }
+  const { name, tag } = splitTag(text, named);
   const { registry, path } = splitRegistry(text, name);
   if (!isRepositoryPath(path)) {
     throw invalid(text, 'a repository is lower-case letters, digits and single . _ - between them, with /');
   }
   if (path.length > maxPathChars) throw invalid(text, `its path is longer than ${maxPathChars} characters`);
   return { registry, path, tag: tag ?? (digest === undefined ? 'latest' : undefined), digest };
+}
+
+/**
+ * Whether the text of a reference says which registry it means. One that does not means Docker Hub to Docker, containerd and us; CRI-O
+ * looks in whatever registries its node is configured to search (containers-registries.conf, unqualified-search-registries).
+ */
+export function isQualified(text: string): boolean {
+  const slash = text.indexOf('/');
+  const first = text.slice(0, Math.max(slash, 0));
+  // Docker's rule: the first component is a registry when it cannot be the name of a user there. (Docker also takes
+  // capitals for a sign of that; in lower case, as we write it, such a name would mean a user again.)
+  return /[.:]/.test(first) || first === 'localhost';
 }
 
 /** The whole reference; `parseReference` reads it back to the same. */
@@ -94,15 +115,12 @@ function splitTag(text: string, name: string): { readonly name: string; readonly
 
 function splitRegistry(text: string, name: string): Repository {
   const slash = name.indexOf('/');
-  const first = name.slice(0, Math.max(slash, 0));
-  // Docker's rule: the first component is a registry when it cannot be the name of a user there. (Docker also takes
-  // capitals for a sign of that; in lower case, as we write it, such a name would mean a user again.)
-  if (slash === -1 || !(/[.:]/.test(first) || first === 'localhost')) {
+  if (!isQualified(name)) {
     if (imageIdPattern.test(name)) throw invalid(text, 'it is an image ID: give the name of an image');
     return { registry: dockerHub, path: slash === -1 ? `library/${name}` : name };
   }
   const path = name.slice(slash + 1);
-  const registry = readRegistry(text, first);
+  const registry = readRegistry(text, name.slice(0, slash));
   return { registry, path: registry === dockerHub && !path.includes('/') ? `library/${path}` : path };
 }
 

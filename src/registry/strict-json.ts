@@ -52,6 +52,8 @@ const unit = {
   space: 0x20,
   quote: 0x22,
   comma: 0x2c,
+  zero: 0x30,
+  nine: 0x39,
   colon: 0x3a,
   openBracket: 0x5b,
   backslash: 0x5c,
@@ -141,7 +143,9 @@ class Reader {
       if (name === '__proto__') refuse('a JSON document with a member __proto__');
       if (this.#next() !== unit.colon) malformed();
       this.#at += 1;
-      object[name] = this.#value();
+      const value = this.#value();
+      if (isIndex(name)) setIndex(object, name, value);
+      else object[name] = value;
     } while (this.#goesOn(unit.closeBrace));
     return object;
   }
@@ -175,6 +179,22 @@ class Reader {
     const isShort = at - start <= maxSliceChars;
     return isShort && !isEscaped ? text.slice(start, at) : copied(text.slice(start - 1, at + 1));
   }
+}
+
+/** What could be the index of an array. */
+function isIndex(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= unit.zero && first <= unit.nine && /^[0-9]{1,10}$/.test(name);
+}
+
+/**
+ * V8 makes room for all elements below an index: `{"1000":0}` would take 12 KB, a thousand times its text. A property that cannot
+ * be written, if only for a moment, makes it keep the elements in a table instead.
+ */
+function setIndex(object: Record<string, unknown>, name: string, value: unknown): void {
+  const property = { value, enumerable: true, configurable: true };
+  Object.defineProperty(object, name, { ...property, writable: false });
+  Object.defineProperty(object, name, { ...property, writable: true });
 }
 
 /** A longer slice of a text keeps all of the text in memory (V8), for as long as somebody keeps the slice. */

@@ -7,6 +7,7 @@ import type { Repository } from '../reference.ts';
 import { type Challenge, chooseChallenge } from './challenge.ts';
 import { basicHeader, type CredentialSource } from './credentials.ts';
 import { checkRealm, fetchToken, type Token } from './token.ts';
+import type { TokenStore } from './token-store.ts';
 
 /** `repository:<path>:pull` or `repository:<path>:pull,push`. */
 export type Scope = `repository:${string}`;
@@ -22,6 +23,7 @@ export interface AuthorizerOptions {
   readonly zone: Zone;
   readonly credentials: CredentialSource;
   readonly exchange: Exchange;
+  readonly tokens: TokenStore;
   readonly now: () => Date;
 }
 
@@ -43,14 +45,11 @@ export interface Authorizer {
   refusal(access: Access, signal?: AbortSignal): Promise<RegistryError>;
 }
 
-/** A client that looks at thousands of repositories keeps the tokens of the last ones. */
-const maxTokens = 1_000;
-
 export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   const { registry, zone, credentials, exchange, now } = options;
+  const tokens = options.tokens.own();
   /** What the registry asked for last. */
   let asked: Challenge | undefined;
-  const tokens = new Map<string, Token>();
   const underWay = new Map<string, Promise<Token>>();
 
   async function headerFor(
@@ -90,8 +89,6 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
         const request = { realm, service: challenge.service, scopes: access.scopes, credentials: who, zone };
         const fresh = await fetchToken(request, exchange, now);
         tokens.set(key, fresh);
-        const [oldest] = tokens.keys();
-        if (tokens.size > maxTokens && oldest !== undefined) tokens.delete(oldest);
         return fresh;
       } finally {
         underWay.delete(key);
@@ -109,8 +106,18 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
 
   return {
     refusal,
-    header: async (access, signal) =>
-      asked === undefined ? undefined : await headerFor(asked, access, signal),
+    header: async (access, signal) => {
+      const remembered = asked;
+      if (remembered === undefined) return undefined;
+      try {
+        return await headerFor(remembered, access, signal);
+      } catch {
+        signal?.throwIfAborted();
+        // What it asked for then may not be what it asks for now: without it, it says so again.
+        if (asked === remembered) asked = undefined;
+        return undefined;
+      }
+    },
     answer: async (text, access, refused, signal) => {
       const challenge = chooseChallenge(text, registry.host);
       asked = challenge;

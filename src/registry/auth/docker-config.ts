@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { RegistryError } from '../errors.ts';
 import { parseRegistry, type Repository } from '../reference.ts';
 import { isJsonObject, type JsonObject, parseStrictJson } from '../strict-json.ts';
+import { credentialsOf, invalid, isInside, splitKey } from './auth-entries.ts';
 import { askHelper } from './credential-helper.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 
@@ -105,48 +106,12 @@ function storedCredentials({ path, content }: Config, repository: Repository): C
   return undefined;
 }
 
-function isInside(path: string, prefix: string): boolean {
-  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
-}
-
-/** Keys are `host`, `host/path`, or as old versions of docker wrote them, `https://host/v1/`. */
 function registryOfKey(key: string): { readonly name: string; readonly path: string } | undefined {
-  const bare = key.replace(/^https?:\/\//, '');
-  const [host = '', ...rest] = bare.split('/').filter((part) => part !== '');
-  const path = /^v[12]$/.test(rest.join('/')) ? '' : rest.join('/');
+  const { host, path } = splitKey(key);
   try {
     return { name: parseRegistry(host), path };
   } catch {
     // An entry for something else.
     return undefined;
   }
-}
-
-function credentialsOf(entry: unknown, path: string): Credentials | undefined {
-  if (!isJsonObject(entry)) throw invalid(path, 'one of its auths is no object');
-  const { auth, identitytoken, registrytoken, username, password } = entry;
-  if (typeof registrytoken === 'string' && registrytoken !== '') {
-    return { kind: 'registry-token', token: registrytoken };
-  }
-  if (typeof identitytoken === 'string' && identitytoken !== '') {
-    return { kind: 'identity-token', token: identitytoken };
-  }
-  if (typeof auth === 'string' && auth !== '') return decodeAuth(auth, path);
-  if (typeof username === 'string' && typeof password === 'string' && username !== '') {
-    return { kind: 'password', username, password };
-  }
-  return undefined;
-}
-
-function decodeAuth(auth: string, path: string): Credentials {
-  const text = Buffer.from(auth, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  if (colon < 1) throw invalid(path, 'an auth is not the base64 of USER:PASSWORD');
-  // Old versions of docker padded with NULs.
-  const password = text.slice(colon + 1).replace(/\0+$/, '');
-  return { kind: 'password', username: text.slice(0, colon), password };
-}
-
-function invalid(path: string, reason: string): RegistryError {
-  return new RegistryError('ERR_REGISTRY_CONFIGURATION', `${path}: ${reason}`);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   formatReference,
+  isQualified,
   parseReference,
   parseRegistry,
   repositoryName,
@@ -68,6 +69,11 @@ describe('parseReference', () => {
     ['a dot at the end of a part', 'registry.example/a./b'],
     ['a path of 256 characters', `registry.example/${'a'.repeat(256)}`],
     ['an image ID', 'a'.repeat(64)],
+    ['an image ID with its algorithm', `sha256:${'a'.repeat(64)}`],
+    ['a part of one', 'sha256:0123ab'],
+    ['an image ID of SHA-512', `sha512:${'a'.repeat(128)}`],
+    ['an image ID of SHA-384', `sha384:${'a'.repeat(96)}`],
+    ['an image ID before a digest', `sha256:0123ab@${digest}`],
     ['a user name in the host', 'user@registry.example/a'],
     ['a host that ends in a dot', 'registry.example./a'],
     ['a host with an underscore', 'my_registry.example/a'],
@@ -95,6 +101,33 @@ describe('parseReference', () => {
   ])('refuses a digest with %s', (_, text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'ERR_DIGEST_INVALID' }));
   });
+});
+
+test.each([
+  'registry.example/sha256:0123ab',
+  'docker.io/library/sha256:0123ab',
+  'sha256:5000/a',
+  'sha256',
+  'sha256:latest',
+  'sha256sum:0123ab',
+  // The kubelet makes abcdef:latest of it, which is no part of an ID.
+  'abcdef012345',
+])('%s is a name, and no image ID', (text) => {
+  expect(() => parseReference(text)).not.toThrow();
+});
+
+test.each([
+  ['fedora', false],
+  ['fedora:41', false],
+  [`fedora@${digest}`, false],
+  ['library/fedora', false],
+  ['docker.io/fedora', true],
+  ['registry.example/fedora', true],
+  ['registry:5000/fedora', true],
+  ['localhost/fedora', true],
+  ['[::1]:5000/fedora', true],
+])('%s says which registry it means: %s', (text, is) => {
+  expect(isQualified(text)).toBe(is);
 });
 
 test('repositoryName is what a signature names', () => {

@@ -118,6 +118,23 @@ test('a part that is kept does not keep the document', () => {
   expect(after.external + after.heapUsed - external - heapUsed).toBeLessThan(10 * size);
 });
 
+/** V8 would make room for all elements below an index: a manifest of 4 MB would take 4 GB. */
+test('names that look like indices take no more memory than others', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const count = 5_000;
+  const text = JSON.stringify(Array.from({ length: count }, (_, index) => ({ '1000': index, '7': index })));
+  collect();
+  const { heapUsed } = process.memoryUsage();
+  const parsed = parseStrictJson(Buffer.from(text), { maxBytes: text.length, maxDepth: 2 });
+  collect();
+  expect((process.memoryUsage().heapUsed - heapUsed) / count).toBeLessThan(1_500);
+  expect(parsed).toEqual(JSON.parse(text));
+  expect(Object.getOwnPropertyDescriptor((parsed as object[])[0], '1000')).toEqual({
+    ...{ value: 0, writable: true, enumerable: true, configurable: true },
+  });
+});
+
 test('the message of an error does not hold the document', () => {
   expect(() => parse('{"password": "hunter2"')).toThrow(/^not a JSON document$/);
 });

@@ -233,6 +233,17 @@ describe('when there is no way in', () => {
     });
     expect(await pull(client())).toBe('content');
   });
+
+  test('a token endpoint that has moved is found where the registry says that it is now', async () => {
+    let realm = 'https://169.254.169.254/token';
+    const { client, pull } = await setting({
+      challenge: ({ url }) => `Bearer realm="${realm === '' ? `${url}/token` : realm}",service="test"`,
+    });
+    const one = client();
+    expect(await codeOf(pull(one))).toBe('ERR_REGISTRY_ADDRESS');
+    realm = '';
+    expect(await pull(one)).toBe('content');
+  });
 });
 
 describe('credentials stay with the registry', () => {

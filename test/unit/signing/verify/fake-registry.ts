@@ -71,7 +71,7 @@ export class FakeRegistry {
     return { descriptors: this.listed, source: 'api' };
   };
 
-  readonly manifest: RegistryClient['manifest'] = async (_repository, wanted) => {
+  manifest: RegistryClient['manifest'] = async (_repository, wanted) => {
     const bytes = await this.#answer('manifest', this.manifests, wanted);
     return { digest: wanted, bytes, mediaType: ociManifest, manifest: parseManifest(bytes, ociManifest) };
   };

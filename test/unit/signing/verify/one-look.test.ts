@@ -22,6 +22,9 @@ const repository = { registry: 'registry.example', path: 'app' };
 
 const { signal } = new AbortController();
 
+/** As a blob and as a manifest. */
+const answerOf = (byteLength: number) => ({ byteLength, bytes: { byteLength } });
+
 function counting(answer: () => Promise<unknown>) {
   const asked: string[] = [];
   const signals = new Set<unknown>();
@@ -40,7 +43,7 @@ function counting(answer: () => Promise<unknown>) {
 }
 
 test('asks once for each thing, also when several ask at the same time', async () => {
-  const { asked, client } = counting(async () => ({}));
+  const { asked, client } = counting(async () => answerOf(1));
   const descriptor = { mediaType: 'a/b', digest, size: 1 };
   const all = () =>
     Promise.all([
@@ -55,7 +58,7 @@ test('asks once for each thing, also when several ask at the same time', async (
 });
 
 test('what differs in repository, tag, digest or limit is another thing', async () => {
-  const { asked, client } = counting(async () => ({}));
+  const { asked, client } = counting(async () => answerOf(1));
   const descriptor = { mediaType: 'a/b', digest, size: 1 };
   await client.resolve({ ...repository, tag: 'a', digest: undefined });
   await client.resolve({ ...repository, tag: 'b', digest: undefined });
@@ -110,11 +113,25 @@ test('a failure is not remembered', async () => {
 });
 
 test('ends with its own signal, and not with that of whoever asked first', async () => {
-  const { signals, client } = counting(async () => ({}));
+  const { signals, client } = counting(async () => answerOf(1));
   const first = AbortSignal.timeout(60_000);
   await client.resolve({ ...repository, tag: 'a', digest: undefined }, first);
   await client.referrers(repository, digest, first);
   await client.manifest(repository, digest, first);
   await client.blob(repository, { mediaType: 'a/b', digest, size: 1 }, 10, first);
   expect([...signals]).toEqual([signal]);
+});
+
+test('remembers no more than a few megabytes: what is too much is asked for again', async () => {
+  const megabyte = 1024 * 1024;
+  const { asked, client } = counting(async () => answerOf(megabyte));
+  const blob = (size: number) => client.blob(repository, { mediaType: 'a/b', digest, size }, 10);
+  await client.manifest(repository, digest);
+  for (let size = 1; size <= 5; size += 1) await Promise.all([blob(size), blob(size)]);
+  expect(asked).toHaveLength(6);
+  for (let size = 1; size <= 3; size += 1) await blob(size);
+  expect(asked).toHaveLength(6);
+  await blob(4);
+  await blob(5);
+  expect(asked).toHaveLength(8);
 });
