@@ -2,6 +2,7 @@
 
 import type { AppProtocol, NamespacedName } from '../model/mesh.ts';
 import type { AuthorizationRule, PostQuantumEncryption, QuantumAuthentication } from '../policy/effective.ts';
+import type { Enforcement } from '../policy/enforcement.ts';
 
 export interface Explanation {
   /** Whether every pod that may get the call allows it. */
@@ -99,7 +100,7 @@ export type Connection =
 
 export interface PolicyVerdict {
   readonly policy: NamespacedName;
-  readonly enforcement: 'enforce' | 'warn' | 'audit';
+  readonly enforcement: Enforcement;
   readonly postQuantumEncryption: PostQuantumEncryption | undefined;
   readonly quantumAuthentication: QuantumAuthentication | undefined;
   /** Undefined: the policy has no rules about callers. */

@@ -25,6 +25,7 @@ import {
   hybridPolicies,
   quarantineOf,
 } from '../policy/effective.ts';
+import { enforcementOf } from '../policy/enforcement.ts';
 import { policiesFor } from '../policy/selection.ts';
 import { enforcedMatcher } from '../xds/translate/rbac.ts';
 import { runMatcher } from './envoy-matcher.ts';
@@ -114,7 +115,7 @@ export function policyVerdicts(
 function settingsOf({ namespace, name, spec }: Policy) {
   return {
     policy: namespacedName({ namespace, name }),
-    enforcement: spec.enforcement ?? 'enforce',
+    enforcement: enforcementOf({ spec }),
     postQuantumEncryption: spec.postQuantumEncryption,
     quantumAuthentication: spec.quantumAuthentication,
   };

@@ -108,8 +108,13 @@ const maxForeignLength = 200;
  */
 export function escapeInvisible(text: string): string {
   return text.replace(
-    /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    // Control and format characters, and the two that end lines beside them.
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) =>
+      character
+        .split('')
+        .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+        .join(''),
   );
 }
 

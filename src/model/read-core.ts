@@ -5,7 +5,7 @@ import type { EndpointSliceManifest, PodManifest, ServiceManifest } from './core
 import type { EndpointSliceResource, Identity, PodResource, ServiceResource } from './resource.ts';
 
 /** The CSI driver of the node agent. A pod that mounts its volume is in the mesh. */
-const identityDriver = 'csi.trellis.quantum.io';
+export const identityDriver = 'csi.trellis.quantum.io';
 
 /** The label with which an EndpointSlice names its Service (discovery.k8s.io/v1). */
 const serviceNameLabel = 'kubernetes.io/service-name';

@@ -17,13 +17,30 @@ export function readWith<T>(
   if (result.success) return { value: result.data, issues: [] };
   return {
     value: undefined,
-    issues: result.error.issues.slice(0, maxIssues).map((each) => toIssue(each, input, at)),
+    issues: result.error.issues.slice(0, maxIssues).flatMap((each) => toIssues(each, input, at)),
   };
 }
 
-function toIssue(problem: z.core.$ZodIssue, input: unknown, at: readonly string[]): Issue {
+function toIssues(problem: z.core.$ZodIssue, input: unknown, at: readonly string[]): readonly Issue[] {
   const inside = problem.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
   const path = [...at, ...inside];
+  if (problem.code !== 'unrecognized_keys') return [toIssue(problem, input, { path, inside })];
+  return problem.keys.slice(0, maxIssues).map((key) => {
+    const field = [...path, key];
+    return {
+      severity: 'error',
+      code: 'UnknownField',
+      path: field,
+      message: `${formatPath(field)}: ${problem.message}`,
+    };
+  });
+}
+
+function toIssue(
+  problem: z.core.$ZodIssue,
+  input: unknown,
+  { path, inside }: { readonly path: Issue['path']; readonly inside: Issue['path'] },
+): Issue {
   const found = valueAt(input, inside);
   if (found === undefined) {
     const message = `${formatPath(path)}: missing; it is required here`;
@@ -34,6 +51,6 @@ function toIssue(problem: z.core.$ZodIssue, input: unknown, at: readonly string[
     severity: 'error',
     code: path.at(-1) === 'name' || path.at(-1) === 'namespace' ? 'InvalidName' : 'InvalidField',
     path,
-    message: `${formatPath(path)}: ${problem.message}${shown}`,
+    message: `${path.length === 0 ? '' : `${formatPath(path)}: `}${problem.message}${shown}`,
   };
 }

@@ -17,6 +17,7 @@ import {
 import { workloadSpiffeId } from '../model/spiffe.ts';
 import { complianceProfiles } from './compliance.ts';
 import { type Contributions, resolve } from './dimension.ts';
+import { isEnforced } from './enforcement.ts';
 import { policiesFor } from './selection.ts';
 
 export type PostQuantumEncryption = 'disabled' | 'preferred' | 'required';
@@ -96,10 +97,6 @@ export function quarantineOf(state: MeshState): ReadonlyMap<string, NamespacedNa
     for (const id of policy.spec.quarantine ?? []) quarantine.set(id, namespacedName(policy));
   }
   return quarantine;
-}
-
-function isEnforced(policy: Policy): boolean {
-  return (policy.spec.enforcement ?? 'enforce') === 'enforce';
 }
 
 /** Merges policies that select the same workload. The order of `policies` does not matter, nor does repetition. */

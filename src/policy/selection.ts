@@ -8,8 +8,8 @@ import { selectorMatches } from '../model/selector.ts';
  * match its labels. In no order: merging brings its own.
  */
 export function policiesFor(state: MeshState, workload: Workload): readonly Policy[] {
-  return policiesForNamespace(state, workload.namespace).filter((policy) =>
-    selectorMatches(policy.spec.selector, workload.labels),
+  return policiesForNamespace(state.policies.values(), state.rootNamespace, workload.namespace).filter(
+    (policy) => selectorMatches(policy.spec.selector, workload.labels),
   );
 }
 
@@ -18,10 +18,11 @@ export function policiesFor(state: MeshState, workload: Workload): readonly Poli
  * selector; one with a selector can still revoke, and that is no affair of labels, which whoever makes a pod chooses.
  */
 export function policiesForNamespace(
-  { policies, rootNamespace }: Pick<MeshState, 'policies' | 'rootNamespace'>,
+  policies: Iterable<Policy>,
+  rootNamespace: string,
   namespace: string,
 ): readonly Policy[] {
-  return [...policies.values()].filter(
+  return [...policies].filter(
     (policy) => policy.namespace === rootNamespace || policy.namespace === namespace,
   );
 }

@@ -2,6 +2,7 @@
 
 import { namespacedName, type Policy } from '../../model/mesh.ts';
 import { compareText } from '../../model/problem.ts';
+import { type Enforcement, enforcementOf } from '../enforcement.ts';
 import { compileImageGlobs, type ImageMatcher } from './image-glob.ts';
 
 export type ImageRule = NonNullable<Policy['spec']['images']>[number];
@@ -17,7 +18,7 @@ export type ImageOutcome =
 /** What one policy demands of an image. The same object for the same rule. */
 export interface ImageRequirement {
   readonly policy: Policy;
-  readonly enforcement: 'enforce' | 'warn' | 'audit';
+  readonly enforcement: Enforcement;
   /** In `spec.images`, of the rule that decides; undefined when none matches. */
   readonly ruleIndex: number | undefined;
   readonly outcome: ImageOutcome;
@@ -57,7 +58,8 @@ export function compileImageRequirements(policies: readonly Policy[]): ImageRequ
 }
 
 function compilePolicy(policy: Policy): ((repository: string) => ImageRequirement) | undefined {
-  const { images, enforcement = 'enforce' } = policy.spec;
+  const { images } = policy.spec;
+  const enforcement = enforcementOf(policy);
   if (images === undefined) return undefined;
   const rules = images.map((rule, ruleIndex): [ImageMatcher, ImageRequirement] => [
     compileImageGlobs(rule.match),

@@ -110,6 +110,10 @@ describe('messages', () => {
   });
 
   test('quoted values cannot turn the text of a terminal around', () => {
+    // Marks of direction, invisible operators, tags.
+    for (const invisible of ['\u061c', '\u2060', '\u2064', '\u00ad', '\u180e', '\ufff9', '\u{e0041}']) {
+      expect(quote(`a${invisible}b`)).toMatch(/^"a(?:\\u[0-9a-f]{4})+b"$/);
+    }
     expect(quote('a\u202eb\u2066\u009b\u200b\ufeff')).toBe('"a\\u202eb\\u2066\\u009b\\u200b\\ufeff"');
   });
 

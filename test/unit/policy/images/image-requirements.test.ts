@@ -138,12 +138,6 @@ test('the policies of a namespace are its own and those of the root namespace, w
   const root = policyOf({ images }, 'p', 'trellis-system');
   const other = policyOf({ images }, 'p', 'other');
   const selecting = policyOf({ revoked: { keys: [] }, selector: { matchLabels: { app: 'a' } } }, 's');
-  const policies = new Map(
-    [own, root, other, selecting].map((each) => [`${each.namespace}/${each.name}` as const, each]),
-  );
-  expect(policiesForNamespace({ policies, rootNamespace: 'trellis-system' }, 'shop')).toEqual([
-    own,
-    root,
-    selecting,
-  ]);
+  const policies = [own, root, other, selecting];
+  expect(policiesForNamespace(policies, 'trellis-system', 'shop')).toEqual([own, root, selecting]);
 });
