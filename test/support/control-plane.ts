@@ -90,7 +90,7 @@ export class TestControlPlane {
     const stop = new AbortController();
     const controlPlane = await startControlPlane({
       stateDirectory: this.stateDirectory,
-      manifestsDirectory: this.manifestsDirectory,
+      desired: { from: 'files', directory: this.manifestsDirectory },
       listen: this.address,
       trustDomain,
       rootNamespace,

@@ -17,6 +17,7 @@ import { extensionOid, keyPurposeOid, keyUsageBit } from './oids.ts';
 
 const keyIdBytes = 20;
 const uniformResourceIdentifier = 6;
+const dnsName = 2;
 
 /** RFC 7093 §2 method 1: the leftmost 160 bits of SHA-256 over the contents of subjectPublicKey. RFC 5280's own uses SHA-1. */
 export function keyIdentifier(keyBits: Uint8Array): Buffer {
@@ -57,10 +58,22 @@ export const leafExtendedKeyUsageExtension: Buffer = extension(
   sequence(oid(keyPurposeOid.server), oid(keyPurposeOid.client)),
 );
 
+export const serverExtendedKeyUsageExtension: Buffer = extension(
+  extensionOid.extendedKeyUsage,
+  false,
+  sequence(oid(keyPurposeOid.server)),
+);
+
 /** RFC 5280 §4.2.1.6: critical when there is no subject name beside it. */
 export function subjectAltNameExtension(uri: string, critical: boolean): Buffer {
   const name = implicitPrimitive(uniformResourceIdentifier, Buffer.from(uri, 'latin1'));
   return extension(extensionOid.subjectAltName, critical, sequence(name));
+}
+
+/** Critical, for certificates with an empty subject (RFC 5280 §4.2.1.6). */
+export function dnsNamesExtension(names: readonly string[]): Buffer {
+  const general = names.map((name) => implicitPrimitive(dnsName, Buffer.from(name, 'latin1')));
+  return extension(extensionOid.subjectAltName, true, sequence(...general));
 }
 
 export function counterKeyExtension(spki: Uint8Array): Buffer {

@@ -1,4 +1,4 @@
-// Issuing certificates: roots, issuing CAs and SVIDs. What depends on the issuer alone is encoded once, so that a leaf
+// Issuing certificates: roots, issuing CAs, SVIDs and TLS servers outside of the mesh. What depends on the issuer alone is encoded once, so that a leaf
 // costs little more than its two signatures.
 
 import { type SignatureAlgorithm, signatureAlgorithms } from '../algorithms.ts';
@@ -16,9 +16,11 @@ import {
   counterAlgorithmExtension,
   counterKeyExtension,
   counterValueExtension,
+  dnsNamesExtension,
   keyIdentifier,
   leafExtendedKeyUsageExtension,
   leafKeyUsageExtension,
+  serverExtendedKeyUsageExtension,
   subjectAltNameExtension,
   subjectKeyIdExtension,
 } from './extension-writer.ts';
@@ -41,7 +43,8 @@ export interface RootTemplate extends Validity {
   readonly counterKey?: SigningKey;
   /** Envoy confuses roots that share subject and key identifier: make it distinct per root. */
   readonly subject: DistinguishedName;
-  readonly trustDomain: string;
+  /** Left out for a CA that vouches for no mesh, but for DNS names alone. */
+  readonly trustDomain?: string;
   readonly pathLen?: number;
 }
 
@@ -61,6 +64,13 @@ export interface SvidTemplate extends Validity {
   readonly spiffeId: string;
   /** For people only; left out, the subject is empty and the SPIFFE ID critical. */
   readonly subject?: DistinguishedName;
+}
+
+export interface ServerTemplate extends Validity {
+  /** SubjectPublicKeyInfo, DER. */
+  readonly subjectKey: Uint8Array;
+  /** One at least. */
+  readonly dnsNames: readonly string[];
 }
 
 /** A CA ready to sign. Its fields are the precomputed parts of what it signs. */
@@ -160,6 +170,33 @@ export function issueSvid(issuer: Issuer, template: SvidTemplate): Buffer {
   return signCertificate(issuer, template, name, template.subjectKey, extensions);
 }
 
+/**
+ * The certificate of a TLS server that is known by DNS names and is no part of a mesh, DER.
+ * @throws CryptoError ERR_CERT_ISSUE, ERR_KEY_INVALID, ERR_ALGORITHM_UNKNOWN
+ */
+export function issueServerCertificate(issuer: Issuer, template: ServerTemplate): Buffer {
+  const { dnsNames, notAfter, subjectKey } = template;
+  // Anything else would be written into the certificate as it is.
+  if (
+    dnsNames.length === 0 ||
+    !dnsNames.every((name) => name.length <= maxDnsNameLength && dnsName.test(name))
+  )
+    throw issueError('a server needs DNS names, in lower case and without a trailing dot');
+  checkWithinIssuer(issuer, notAfter);
+  const extensions = [
+    leafKeyUsageExtension,
+    serverExtendedKeyUsageExtension,
+    subjectKeyIdExtension(keyIdentifier(parseSpki(subjectKey).keyBits)),
+    issuer.constants.authorityKeyId,
+    dnsNamesExtension(dnsNames),
+  ];
+  return signCertificate(issuer, template, emptyName, subjectKey, extensions);
+}
+
+/** RFC 1035 §2.3.1 and §2.3.4, with digits in front (RFC 1123 §2.1). */
+const dnsName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+const maxDnsNameLength = 253;
+
 function issuerConstants(
   name: Buffer,
   keyId: Buffer,
@@ -176,7 +213,7 @@ function issuerConstants(
 }
 
 function caExtensions(
-  template: CaTemplate,
+  template: Omit<CaTemplate, 'trustDomain'> & { readonly trustDomain?: string },
   subject: Pick<PublicKeyInfo, 'keyBits' | 'algorithm'>,
   issuer: IssuerConstants,
 ): Buffer[] {
@@ -185,9 +222,10 @@ function caExtensions(
     caKeyUsageExtension,
     subjectKeyIdExtension(keyIdentifier(subject.keyBits)),
     issuer.authorityKeyId,
-    // X509-SVID §3.2: signing certificates should carry the SPIFFE ID of their trust domain, without a path.
-    subjectAltNameExtension(trustDomainId(template.trustDomain), false),
   ];
+  // X509-SVID §3.2: signing certificates should carry the SPIFFE ID of their trust domain, without a path.
+  if (template.trustDomain !== undefined)
+    extensions.push(subjectAltNameExtension(trustDomainId(template.trustDomain), false));
   if (template.counterKey !== undefined) {
     requireOtherKind(subject.algorithm, parseSpki(template.counterKey).algorithm);
     extensions.push(counterKeyExtension(template.counterKey));

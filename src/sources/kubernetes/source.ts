@@ -5,6 +5,7 @@
 // believes that; there is no such thing here.
 
 import type { MeshOptions } from '../../model/build.ts';
+import type { MeshKind } from '../../model/kinds.ts';
 import type { MeshState } from '../../model/mesh.ts';
 import { formatProblem, hasErrors, type Problem } from '../../model/problem.ts';
 import type { ManifestSource } from '../files/watch.ts';
@@ -13,6 +14,7 @@ import type { KubeClient } from './cluster/client.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { type Assembled, assemble } from './mesh/assemble.ts';
 import { type MeshObject, MeshObjects } from './mesh/mesh-objects.ts';
+import { type PolicyVerdict, policyVerdicts } from './mesh/policy-verdicts.ts';
 import { Reflector } from './reflect/reflector.ts';
 import type { ReflectorReporter, ResourceHealth } from './reflect/reflector-health.ts';
 import { resourceTypes } from './reflect/resource-type.ts';
@@ -31,6 +33,8 @@ export interface WatchKubernetesOptions {
   readonly report: KubernetesReporter;
   /** Ends the watch; the client stays open. */
   readonly signal: AbortSignal;
+  /** What to read, so that no right is needed to anything else; all that a mesh is made of unless given. */
+  readonly kinds?: readonly [MeshKind, ...MeshKind[]];
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
   /** In [0, 1). */
@@ -46,6 +50,8 @@ export interface KubernetesHealth {
 export interface KubernetesSource extends ManifestSource {
   /** For /readyz and metrics: how old what is in force may be, and why. */
   health(): KubernetesHealth;
+  /** What became of each policy; undefined while something has changed that was not looked at yet. */
+  policyVerdicts(): readonly PolicyVerdict[] | undefined;
 }
 
 /** Resolves with the first state, or when a kind cannot be read at first, or when `signal` is aborted: see `health()`. */
@@ -56,7 +62,8 @@ export async function watchKubernetes(options: WatchKubernetesOptions): Promise<
 }
 
 class Source implements KubernetesSource {
-  readonly #options: Required<Omit<WatchKubernetesOptions, 'limits'>> & { readonly limits: Limits };
+  readonly #options: Required<Omit<WatchKubernetesOptions, 'limits' | 'kinds'>> & { readonly limits: Limits };
+  readonly #readsAll: boolean;
   readonly #objects: MeshObjects;
   readonly #reflectors: readonly Reflector<MeshObject>[];
   readonly #listeners = new Set<(state: MeshState) => void>();
@@ -65,6 +72,8 @@ class Source implements KubernetesSource {
   #problems: readonly Problem[] = [];
   #announced: ReadonlySet<string> = new Set();
   #scheduled = false;
+  /** Whether the state and the problems are those of the objects. */
+  #isCurrent = false;
   #buildMs = 0;
 
   constructor(options: WatchKubernetesOptions) {
@@ -78,7 +87,10 @@ class Source implements KubernetesSource {
       },
       recovered: (type) => options.report.recovered(type),
     };
-    this.#reflectors = resourceTypes.map(
+    const { kinds } = options;
+    this.#readsAll = kinds === undefined;
+    const types = resourceTypes.filter(({ kind }) => kinds === undefined || kinds.includes(kind));
+    this.#reflectors = types.map(
       (type) =>
         new Reflector({ ...this.#options, limits, type, report, sink: this.#objects.sinkOf(type.kind) }),
     );
@@ -112,8 +124,14 @@ class Source implements KubernetesSource {
     return { ready: this.#state !== undefined, resources };
   }
 
+  policyVerdicts(): readonly PolicyVerdict[] | undefined {
+    if (!this.#isCurrent) return undefined;
+    return policyVerdicts(this.#objects.of('QuantumSecurityPolicy'), this.#problems);
+  }
+
   /** The first change of a burst starts the delay; building takes at most half of a core. */
   #schedule(): void {
+    this.#isCurrent = false;
     if (this.#scheduled) return;
     this.#scheduled = true;
     const { clock, limits, signal } = this.#options;
@@ -140,7 +158,8 @@ class Source implements KubernetesSource {
   }
 
   #takeOver({ state, problems }: Assembled): void {
-    this.#announce(problems);
+    this.#announce(this.#readsAll ? problems : problems.filter(isAboutItself));
+    this.#isCurrent = state !== undefined;
     if (state === undefined || state === this.#state) return;
     this.#state = state;
     for (const listener of this.#listeners) listener(state);
@@ -162,6 +181,15 @@ class Source implements KubernetesSource {
 
 /** More lines at once help nobody; `problems()` has them all. */
 const maxAnnounced = 100;
+
+/** Where only some kinds are read, whether what an object refers to exists is not known. */
+function isAboutItself({ severity, code }: Problem): boolean {
+  return severity === 'error' || !aboutOthers.has(code);
+}
+
+const aboutOthers: ReadonlySet<Problem['code']> = new Set([
+  ...(['SelectsNothing', 'UnknownPod', 'UnknownService', 'UnknownServiceAccount', 'UnknownPort'] as const),
+]);
 
 function isError(problem: Problem): boolean {
   return problem.severity === 'error';

@@ -2,9 +2,17 @@
 
 import { mkdir, rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { TestControlPlane } from '../../support/control-plane.ts';
-import { policy, workloadManifests } from '../../support/manifests.ts';
+import { watchMesh } from '../../../src/control-plane/mesh-source.ts';
+import { createKubeClient } from '../../../src/sources/kubernetes/cluster/client.ts';
+import { defaultLimits } from '../../../src/sources/kubernetes/limits.ts';
+import { resourceTypes } from '../../../src/sources/kubernetes/reflect/resource-type.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { createReadiness } from '../../../src/telemetry/readiness.ts';
+import { onEnd } from '../../support/cleanup.ts';
+import { TestControlPlane, testLog } from '../../support/control-plane.ts';
+import { policy, rootNamespace, trustDomain, workloadManifests } from '../../support/manifests.ts';
 import { until } from '../../support/until.ts';
+import { type Asked, list, refusal, startFakeApi, watch } from '../sources/kubernetes/support.ts';
 
 const good = workloadManifests({
   name: 'client',
@@ -97,4 +105,39 @@ test('kinds that are not read are named once', async () => {
   });
   const named = controlPlane.log.lines().filter(({ msg }) => msg === 'manifests of this kind are not read');
   expect(named.map(({ kind }) => kind)).toEqual([expect.stringContaining('Deployment')]);
+});
+
+describe('from an API server', () => {
+  test('that cannot be read it is not ready, says what and why, and is once it can be', async () => {
+    const api = await startFakeApi();
+    let isForbidden = true;
+    const answer = (response: Parameters<ReturnType<typeof refusal>>[0], asked: Asked): void => {
+      const kind = resourceTypes.find(({ path }) => path === asked.path)?.kind ?? '';
+      if (asked.query['watch'] !== undefined) watch()(response, asked);
+      else if (isForbidden && kind === 'Pod') refusal(403)(response, asked);
+      else list('1', [], undefined, `${kind}List`)(response, asked);
+    };
+    api.script(...Array.from({ length: 200 }, () => answer));
+    const client = createKubeClient(api.access, defaultLimits);
+    const stop = new AbortController();
+    onEnd(() => client.close());
+    onEnd(() => stop.abort());
+    const readiness = createReadiness(['ca', 'state']);
+    const { logger, lines } = testLog();
+    const source = await watchMesh({
+      ...{ desired: { from: 'kubernetes', client }, trustDomain, rootNamespace },
+      ...{ log: logger, metrics: createMetrics('test'), readiness, signal: stop.signal },
+    });
+    expect(readiness.conditions()).toContainEqual({
+      ...{ name: 'state', ready: false },
+      reason: expect.stringContaining('API server'),
+    });
+    expect(lines()).toContainEqual(
+      expect.objectContaining({ level: 40, kind: 'Pod', code: 'ERR_KUBE_FORBIDDEN' }),
+    );
+    isForbidden = false;
+    await until('a state', () => source.current());
+    expect(readiness.conditions()).toContainEqual({ name: 'state', ready: true });
+    await until('recovery', () => lines().some(({ msg }) => msg === 'the API server can be read again'));
+  });
 });

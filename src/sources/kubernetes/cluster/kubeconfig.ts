@@ -88,7 +88,10 @@ function read(content: string, file: string): z.infer<typeof kubeconfig> {
   const { value, issues } = readWith(kubeconfig, plain);
   // Not the issue's message, which quotes the value it finds: here that may be a credential.
   if (value === undefined)
-    throw refusal(file, `is not a kubeconfig: ${issues[0]?.path.join('.') ?? ''} is missing or wrong`);
+    throw refusal(
+      file,
+      `is not a kubeconfig: ${issues[0]?.path.join('.') || 'its content'} is missing or wrong`,
+    );
   return value;
 }
 

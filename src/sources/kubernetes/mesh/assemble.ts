@@ -1,6 +1,6 @@
 // From the objects of a cluster to a state of the mesh. Other than a directory of files, a cluster has many authors: what one
 // of them gets wrong may not keep the changes of all others from taking effect. So a version that is wrong is set aside
-// alone: its last good version stays in force; a policy without one is closed; anything else without one is left out, which
+// alone: its last good version stays in force, and revokes what the new one does, too; a policy without one is closed; anything else without one is left out, which
 // gives a pod no identity and a Service no endpoints.
 
 import { buildMeshState, type MeshOptions } from '../../../model/build.ts';
@@ -62,6 +62,8 @@ function nameOf({ kind, namespace, name }: NonNullable<Problem['object']>): stri
   return `${kind} ${namespace}/${name}`;
 }
 
+const alsoRevoking = ', and what is revoked here is revoked';
+
 /** Which version of an object is used, and which comes after it should it turn out to be wrong. */
 class Choice {
   readonly name: string;
@@ -71,14 +73,19 @@ class Choice {
 
   constructor(object: MeshObject) {
     this.#object = object;
-    const { current, good, closed, kind } = object;
+    const { current, good, kept, closed, kind } = object;
     const reference = current.parsed.resource ?? current.parsed.object;
     this.name = reference === undefined ? `${kind} ?` : nameOf({ ...reference, kind });
     this.#versions = [
       { version: current, meaning: '' },
-      ...(good === undefined || good === current
+      ...(kept === undefined || good === undefined || good === current
         ? []
-        : [{ version: good, meaning: 'its last good version stays in force' }]),
+        : [
+            {
+              version: kept,
+              meaning: `its last good version stays in force${kept === good ? '' : alsoRevoking}`,
+            },
+          ]),
       ...(closed === undefined
         ? []
         : [{ version: closed, meaning: 'until it is mended, nothing is allowed where it holds' }]),
@@ -111,7 +118,6 @@ class Choice {
   }
 
   commit(): void {
-    const { chosen } = this;
-    if (chosen !== undefined && chosen !== this.#object.closed) this.#object.good = chosen;
+    if (this.chosen === this.#object.current) this.#object.good = this.#object.current;
   }
 }

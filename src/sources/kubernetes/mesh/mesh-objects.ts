@@ -6,6 +6,7 @@ import type { ManifestParser, Parsed } from '../../../model/parse.ts';
 import type { ObjectSink } from '../reflect/reflector.ts';
 import type { WireObject } from '../reflect/wire.ts';
 import { closedPolicy } from './closed-policy.ts';
+import { readRevocations, withRevocations } from './revocations.ts';
 
 /** One version of an object, as read. */
 export interface Version {
@@ -21,8 +22,19 @@ export interface MeshObject {
   readonly current: Version;
   /** For policies: what takes its place when no version of it can be used. */
   readonly closed: Version | undefined;
-  /** The last version that was in force. */
+  /** For policies, whose status we write. */
+  readonly written: WrittenStatus | undefined;
+  /** The last good version before this one; of a policy, revoking what this one revokes as well. In force where this one cannot be used. */
+  readonly kept: Version | undefined;
+  /** The last version that could be used as it was written. */
   good: Version | undefined;
+}
+
+/** Of an object, as the API server has it. */
+export interface WrittenStatus {
+  /** Changes with every change of its spec. */
+  readonly generation: number;
+  readonly status: unknown;
 }
 
 const parsedOf = new WeakMap<object, Parsed>();
@@ -33,6 +45,16 @@ export const parseVersion: ManifestParser = (content) => {
   if (parsed === undefined) throw new TypeError('not the manifest of a version');
   return parsed;
 };
+
+function keptVersion(good: Version, content: unknown): Version {
+  const parsed = withRevocations(good.parsed, readRevocations(ownField(content, 'spec')));
+  return parsed === good.parsed ? good : versionOf(parsed);
+}
+
+function writtenStatus(content: unknown): WrittenStatus | undefined {
+  const generation = ownField(ownField(content, 'metadata'), 'generation');
+  return typeof generation === 'number' ? { generation, status: ownField(content, 'status') } : undefined;
+}
 
 function versionOf(parsed: Parsed): Version {
   const content = {};
@@ -52,6 +74,11 @@ export class MeshObjects {
 
   *all(): Generator<MeshObject> {
     for (const objects of this.#kinds.values()) yield* objects.values();
+  }
+
+  /** Those of a kind, by `<namespace>/<name>`. */
+  of(kind: MeshKind): ReadonlyMap<string, MeshObject> {
+    return this.#kinds.get(kind) ?? new Map();
   }
 
   /** How many there are of a kind. */
@@ -84,13 +111,15 @@ export class MeshObjects {
     const { uid, resourceVersion, content } = object;
     const same = before?.uid === uid;
     if (same && before.resourceVersion === resourceVersion) return before;
-    const parsed = this.#parse(content);
+    const isPolicy = kind === 'QuantumSecurityPolicy';
+    // An object that was deleted and made again under its name is another one.
+    const good = same ? before.good : undefined;
     return {
-      ...{ kind, uid, resourceVersion },
-      current: versionOf(parsed),
-      closed: kind === 'QuantumSecurityPolicy' ? this.#closed(object) : undefined,
-      // An object that was deleted and made again under its name is another one.
-      good: same ? before.good : undefined,
+      ...{ kind, uid, resourceVersion, good },
+      current: versionOf(this.#parse(content)),
+      closed: isPolicy ? this.#closed(object) : undefined,
+      written: isPolicy ? writtenStatus(content) : undefined,
+      kept: good && isPolicy ? keptVersion(good, content) : good,
     };
   }
 

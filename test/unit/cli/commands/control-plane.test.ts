@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
 import { onEnd } from '../../../support/cleanup.ts';
 import { temporaryDirectory } from '../../../support/control-plane.ts';
 import { toYaml, workloadManifests } from '../../../support/manifests.ts';
@@ -67,7 +67,9 @@ describe('a wrong command line ends with 2 and says what is right:', () => {
   const required = ['--state', '/tmp/x', '--manifests', '/tmp/y'];
   test.each<[readonly string[], RegExp]>([
     [[], /required option '--state <directory>' not specified/],
-    [['--state', '/tmp/x'], /required option '--manifests <directory>' not specified/],
+    [['--state', '/tmp/x'], /give --manifests DIRECTORY, or --kubernetes/],
+    [[...required, '--kubernetes'], /--kubernetes and --manifests cannot be given together/],
+    [[...required, '--kubeconfig', '/tmp/z'], /--kubeconfig means nothing without --kubernetes/],
     [[...required, '--listen', '15010'], /'--listen <host:port>'.*give HOST:PORT, as in 127.0.0.1:15010/],
     [[...required, '--listen', '127.0.0.1:99999'], /give HOST:PORT/],
     [[...required, '--listen', ':15010'], /give HOST:PORT/],
@@ -153,6 +155,21 @@ describe('it does not start', () => {
     expectFailure(await run(place), 69, /203\.0\.113\.7:15010 is not an address of this machine/);
   });
 
+  test('from Kubernetes outside of a cluster, or with a kubeconfig that is none', async () => {
+    const place = await newPlace();
+    const from = (...options: readonly string[]) =>
+      trellis('control-plane', '--state', place.state, '--kubernetes', ...options);
+    const variables = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'] as const;
+    for (const name of variables) vi.stubEnv(name, undefined);
+    onEnd(() => vi.unstubAllEnvs());
+    expectFailure(await from(), 78, /does not run in a pod/, /--kubeconfig FILE/);
+    const kubeconfig = join(place.manifests, 'kubeconfig');
+    expectFailure(await from('--kubeconfig', kubeconfig), 78, /kubeconfig cannot be read: ENOENT/);
+    await writeFile(kubeconfig, 'clusters: [');
+    expectFailure(await from('--kubeconfig', kubeconfig), 78, /kubeconfig is not valid YAML/);
+    await expect(stat(place.state)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   test('with a file where a directory should be', async () => {
     const place = await newPlace();
     await writeFile(place.state, '');
@@ -175,6 +192,13 @@ describe('it starts', () => {
     );
     await ready(place);
     expect(await process.stop('SIGINT')).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
+  test('below a directory that a group may write, as volumes of Kubernetes are', async () => {
+    const place = await newPlace();
+    await chmod(dirname(place.state), 0o2775);
+    await started(place);
+    await started(place);
   });
 
   test('again on the same state after it was killed', async () => {

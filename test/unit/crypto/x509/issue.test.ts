@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { generateSigningKey, spkiDer } from '../../../../src/crypto/keys.ts';
 import { parseSpki } from '../../../../src/crypto/spki.ts';
 import { parseCertificate } from '../../../../src/crypto/x509/certificate.ts';
-import { createIssuer, issueCa, issueRoot, issueSvid } from '../../../../src/crypto/x509/issue.ts';
+import {
+  createIssuer,
+  issueCa,
+  issueRoot,
+  issueServerCertificate,
+  issueSvid,
+} from '../../../../src/crypto/x509/issue.ts';
 import { extensionOid } from '../../../../src/crypto/x509/oids.ts';
 import {
   at,
@@ -302,3 +308,49 @@ function svidTemplate(change: Partial<Parameters<typeof issueSvid>[1]>): Paramet
     ...change,
   };
 }
+
+describe('TLS servers outside of the mesh', () => {
+  const key = generateSigningKey('ECDSA-P256');
+  const times = { notBefore: at(-hour), notAfter: at(day) };
+  const subject = { commonName: 'servers' };
+  const ca = parseCertificate(issueRoot({ key, serial: nextSerial(), ...times, subject, pathLen: 0 }));
+  const issuer = createIssuer({ certificate: ca, key });
+  const template = {
+    ...{ subjectKey: spkiDer(generateSigningKey('ECDSA-P256')), serial: nextSerial(), ...times },
+    dnsNames: ['a.b.svc', '1.b.svc'],
+  };
+
+  test('their CA speaks for no mesh, and they are known by their names alone', () => {
+    const [root, server] = [ca.der, issueServerCertificate(issuer, template)].map(
+      (der) => new X509Certificate(der),
+    );
+    if (root === undefined || server === undefined) throw new Error('unreachable');
+    expect([root.ca, root.subjectAltName]).toEqual([true, undefined]);
+    expect(server.checkIssued(root) && server.verify(root.publicKey)).toBe(true);
+    expect([server.ca, server.subjectAltName, server.keyUsage]).toEqual([
+      ...[false, 'DNS:a.b.svc, DNS:1.b.svc', ['1.3.6.1.5.5.7.3.1']],
+    ]);
+    const { extensions } = parseCertificate(server.raw);
+    expect(extensions.subjectAltName).toEqual({ dnsNames: template.dnsNames, uris: [] });
+    // RFC 5280 §4.2.1.6: the subject is empty.
+    expect(criticalOf({ extensions })).toContain(extensionOid.subjectAltName);
+  });
+
+  test.each([
+    [[]],
+    [['']],
+    [['A.b']],
+    [['a.b.']],
+    [['*.b']],
+    [['a\0.b']],
+    [['a..b']],
+    [[`${'a.'.repeat(127)}aa`]],
+  ])('not for %j', (dnsNames) => {
+    expectCode('ERR_CERT_ISSUE', () => issueServerCertificate(issuer, { ...template, dnsNames }));
+  });
+
+  test('nor for longer than their CA lives', () => {
+    const notAfter = at(2 * day);
+    expectCode('ERR_CERT_ISSUE', () => issueServerCertificate(issuer, { ...template, notAfter }));
+  });
+});

@@ -135,6 +135,69 @@ describe('a version that cannot be used', () => {
   });
 });
 
+describe('what a policy revokes holds although the rest of the edit cannot be used', () => {
+  const digest = (n: number) => `sha256:${n.toString(16).padStart(64, '0')}`;
+  const key = 'ab'.repeat(32);
+  const [one, two, three] = [digest(1), digest(2), digest(3)];
+  const revoking = (...digests: readonly unknown[]) => `revoked: {digests: ${JSON.stringify(digests)}}`;
+  const mistake = 'enforcement: nonsense';
+
+  beforeEach(() => {
+    set(policy(`{complianceLevel: none, ${revoking(one)}}`));
+    expect(build()).toEqual([]);
+  });
+
+  test('together with all that was in force', () => {
+    set(policy(`{complianceLevel: none, ${revoking(one, two)}, ${mistake}}`));
+    expect(build()).toEqual([
+      expect.stringMatching(/; its last good version stays in force, and what is revoked here is revoked$/),
+    ]);
+    expect(specOf()).toEqual({
+      ...{ enforcement: 'enforce', complianceLevel: 'none' },
+      revoked: { digests: [one, two] },
+    });
+    const inForce = specOf();
+    set(pod('a'));
+    build();
+    expect(specOf()).toBe(inForce);
+  });
+
+  test('also where it is wrong only in its place', () => {
+    set(policy(`{complianceLevel: none, ${revoking(two)}, quarantine: []}`));
+    expect(build()).toEqual([expect.stringMatching(/only allowed in the root namespace.*is revoked$/)]);
+    expect(specOf()?.revoked).toEqual({ digests: [one, two] });
+  });
+
+  test('as far as it can be read', () => {
+    set(policy(`{revoked: {digests: ["sha256:short", 7, "${two}"], keys: ["${key}"], more: 1}}`));
+    expect(build().length).toBeGreaterThan(0);
+    expect(specOf()).toMatchObject({
+      complianceLevel: 'none',
+      revoked: { digests: [one, two], keys: [key] },
+    });
+    set(policy('{revoked: 7}'));
+    expect(build()).toEqual([expect.stringMatching(/its last good version stays in force$/)]);
+    expect(specOf()?.revoked).toEqual({ digests: [one] });
+  });
+
+  test('for as long as that edit is the newest', () => {
+    set(policy(`{${revoking(two)}, ${mistake}}`));
+    build();
+    set(policy(`{${revoking(three)}, ${mistake}}`));
+    build();
+    expect(specOf()?.revoked).toEqual({ digests: [one, three] });
+    set(policy(`{complianceLevel: none, ${revoking(two)}}`));
+    expect(build()).toEqual([]);
+    expect(specOf()?.revoked).toEqual({ digests: [two] });
+  });
+
+  test('and takes nothing back: a mistake cannot loosen anything', () => {
+    set(policy(`{${mistake}}`));
+    expect(build()).toEqual([expect.stringMatching(/its last good version stays in force$/)]);
+    expect(specOf()?.revoked).toEqual({ digests: [one] });
+  });
+});
+
 describe('a policy that never could be used is closed', () => {
   test('which is no good version of it', () => {
     set(policy(badCondition));

@@ -4,7 +4,11 @@ import { expect, test } from 'vitest';
 import type { KubeClient } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { resourceTypes } from '../../../../src/sources/kubernetes/reflect/resource-type.ts';
-import { type KubernetesSource, watchKubernetes } from '../../../../src/sources/kubernetes/source.ts';
+import {
+  type KubernetesSource,
+  type WatchKubernetesOptions,
+  watchKubernetes,
+} from '../../../../src/sources/kubernetes/source.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { until } from '../../../support/until.ts';
 import { meshOptions } from '../../model/support.ts';
@@ -42,12 +46,15 @@ function cluster(): Cluster {
 
 const quick = { debounceMs: 1, firstRetryMs: 1, maxRetryMs: 2, shortWatchMs: 1 };
 
-async function start(client: Cluster): Promise<{ source: KubernetesSource; said: string[] }> {
+async function start(
+  client: Cluster,
+  more: Pick<WatchKubernetesOptions, 'kinds'> = {},
+): Promise<{ source: KubernetesSource; said: string[] }> {
   const controller = new AbortController();
   onEnd(() => controller.abort());
   const said: string[] = [];
   const source = await watchKubernetes({
-    ...{ client, mesh: meshOptions, signal: controller.signal, limits: quick },
+    ...{ client, mesh: meshOptions, signal: controller.signal, limits: quick, ...more },
     report: {
       failed: ({ kind }, { code }) => said.push(`${kind} ${code}`),
       recovered: ({ kind }) => said.push(`${kind} recovered`),
@@ -89,6 +96,17 @@ test.each(resourceTypes.map(({ kind }) => kind))('without a list of %s there is 
   client.lists.set(kind, []);
   await until('the state', () => source.current());
   await until('recovery', () => said.includes(`${kind} recovered`));
+});
+
+test('of the kinds that are named, and nothing else is asked for', async () => {
+  const client = cluster();
+  for (const { kind } of resourceTypes) if (kind !== 'QuantumSecurityPolicy') client.lists.delete(kind);
+  const policy = { spec: { postQuantumEncryption: 'required' } };
+  client.lists.set('QuantumSecurityPolicy', [object('p', '1', policy)]);
+  const { source, said } = await start(client, { kinds: ['QuantumSecurityPolicy'] });
+  expect([...(source.current()?.policies.keys() ?? [])]).toEqual(['a/p']);
+  expect(source.health()).toMatchObject({ ready: true, resources: [{ kind: 'QuantumSecurityPolicy' }] });
+  expect(said).toEqual([]);
 });
 
 test('changes reach listeners, many as one; what changes nothing does not', async () => {
