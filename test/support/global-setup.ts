@@ -12,16 +12,20 @@ const programs: readonly (readonly [ToolName, string])[] = [
   ['cosign', 'TRELLIS_COSIGN'],
   ['vectors', 'TRELLIS_VECTORS'],
   ['kube', 'KUBEBUILDER_ASSETS'],
+  ['helm', 'TRELLIS_HELM'],
+  ['faketime', 'TRELLIS_FAKETIME'],
+  ['report-crds', 'TRELLIS_REPORT_CRDS'],
 ];
 
-/** Built from the whole of Kubernetes: ten minutes once, which only its own tests are worth. */
-const kubeTests = '/test/kube/';
+/** Built from the whole of Kubernetes, or much of it: ten minutes once, which only their own tests are worth. */
+const kubeTests = ['/test/kube/', '/test/admission/'];
+const kubePrograms: readonly ToolName[] = ['kube', 'helm', 'faketime', 'report-crds'];
 
 export default async function setup(project: TestProject): Promise<void> {
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
   const needed = (await willRun(project, kubeTests))
     ? programs
-    : programs.filter(([name]) => name !== 'kube');
+    : programs.filter(([name]) => !kubePrograms.includes(name));
   for (const [name, variable] of needed) {
     try {
       const search = { env: process.env, log };
@@ -34,9 +38,9 @@ export default async function setup(project: TestProject): Promise<void> {
   }
 }
 
-/** Whether this run has a test file in that folder. The file names given are not public in vitest: without them, all run. */
-async function willRun(project: TestProject, folder: string): Promise<boolean> {
+/** Whether this run has a test file in one of these folders. The file names given are not public in vitest: without them, all run. */
+async function willRun(project: TestProject, folders: readonly string[]): Promise<boolean> {
   const { filenamePattern } = project.vitest as { readonly filenamePattern?: string[] };
   const { testFiles } = await project.globTestFiles(filenamePattern);
-  return testFiles.some((file) => file.includes(folder));
+  return testFiles.some((file) => folders.some((folder) => file.includes(folder)));
 }

@@ -11,7 +11,7 @@ export function testEnvoy(): Promise<Envoy> {
   return envoy;
 }
 
-type RegistryProgram = 'docker-registry' | 'oci-registry' | 'cosign' | 'kube';
+type RegistryProgram = 'docker-registry' | 'oci-registry' | 'cosign' | 'kube' | 'helm' | 'faketime';
 
 const found = new Map<RegistryProgram, Promise<string>>();
 

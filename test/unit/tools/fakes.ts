@@ -102,7 +102,8 @@ export async function fakeGo(
     `[ "$1" = version ] && { echo "go version go${version} linux/amd64"; exit 0; }
 echo "$* CGO_ENABLED=$CGO_ENABLED GOFLAGS=$GOFLAGS GOTOOLCHAIN=$GOTOOLCHAIN" >> ${box.root}/calls
 ${build}
-target="$GOBIN/cosign"
+package="\${2%@*}"
+target="$GOBIN/\${package##*/}"
 while [ $# -gt 0 ]; do [ "$1" = -o ] && target="$2"; shift; done
 /bin/cp ${box.root}/built "$target"`,
   );
