@@ -1,5 +1,8 @@
 // From any error to what the user sees and the code the process ends with. Commands throw; only main.ts prints.
 
+import type { CertificateErrorCode } from '../admission/certificate/errors.ts';
+import type { AdmissionErrorCode } from '../admission/errors.ts';
+import type { WebhookServerErrorCode } from '../admission/server/errors.ts';
 import type { AgentErrorCode } from '../agent/errors.ts';
 import type { ControlPlaneErrorCode } from '../control-plane/errors.ts';
 import type { IdentityErrorCode } from '../identity/errors.ts';
@@ -16,6 +19,8 @@ export type CliErrorCode =
   | 'ERR_UNAVAILABLE'
   /** The time that `--deadline` gives has passed. */
   | 'ERR_DEADLINE'
+  /** Something that the answer depends on could not be asked. */
+  | 'ERR_NOT_ASKED'
   | 'ERR_NODE_LACKS_ML_DSA'
   | 'ERR_CANNOT_CREATE'
   | 'ERR_NO_PERMISSION'
@@ -26,6 +31,7 @@ const exitCodeOfCliError: Readonly<Record<CliErrorCode, ExitCode>> = {
   ERR_USAGE: exitCodes.usage,
   ERR_UNAVAILABLE: exitCodes.unavailable,
   ERR_DEADLINE: exitCodes.registry,
+  ERR_NOT_ASKED: exitCodes.registry,
   ERR_NODE_LACKS_ML_DSA: exitCodes.unavailable,
   ERR_CANNOT_CREATE: exitCodes.cannotCreate,
   ERR_NO_PERMISSION: exitCodes.noPermission,
@@ -186,6 +192,28 @@ const exitCodeOfPolicyError: Readonly<Record<PolicyErrorCode, ExitCode>> = {
   ERR_CONDITION_COST: exitCodes.usage,
 };
 
+/** Of manifests that a command was given. */
+const exitCodeOfAdmissionError: Readonly<Record<AdmissionErrorCode, ExitCode>> = {
+  ERR_REVIEW_INVALID: exitCodes.usage,
+  ERR_KIND_NOT_JUDGED: exitCodes.usage,
+  ERR_POD_INVALID: exitCodes.usage,
+  ERR_POLICIES_UNKNOWN: exitCodes.unavailable,
+};
+
+const exitCodeOfWebhookServerError: Readonly<Record<WebhookServerErrorCode, ExitCode>> = {
+  ERR_WEBHOOK_ADDRESS_IN_USE: exitCodes.unavailable,
+  ERR_WEBHOOK_ADDRESS_UNAVAILABLE: exitCodes.unavailable,
+  ERR_WEBHOOK_ADDRESS_FORBIDDEN: exitCodes.noPermission,
+  ERR_WEBHOOK_CERTIFICATE: exitCodes.configuration,
+};
+
+const exitCodeOfCertificateError: Readonly<Record<CertificateErrorCode, ExitCode>> = {
+  ERR_SERVING_CERTIFICATE_FOREIGN: exitCodes.configuration,
+  ERR_SERVING_CERTIFICATE_NO_SECRET: exitCodes.configuration,
+  ERR_SERVING_CERTIFICATE_PROTOCOL: exitCodes.unavailable,
+  ERR_SERVING_CERTIFICATE_FILES: exitCodes.configuration,
+};
+
 /**
  * By the class of the error, as its `name` says it: two folders may have a code of one name, and each means its own. Commands
  * handle those of the other folders where they arise.
@@ -199,6 +227,9 @@ export const exitCodesByErrorClass: Readonly<Record<string, Readonly<Record<stri
   RegistryError: exitCodeOfRegistryError,
   SigningError: exitCodeOfSigningError,
   PolicyError: exitCodeOfPolicyError,
+  AdmissionError: exitCodeOfAdmissionError,
+  WebhookServerError: exitCodeOfWebhookServerError,
+  CertificateError: exitCodeOfCertificateError,
 };
 
 /** What to print about an error, and the code to end with. */

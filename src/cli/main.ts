@@ -2,6 +2,7 @@
 // what they throw into a message and an exit code.
 
 import { Command, CommanderError } from 'commander';
+import { registerAdmit } from './commands/admit.ts';
 import { registerAgent } from './commands/agent.ts';
 import { registerAttest } from './commands/attest.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
@@ -12,6 +13,7 @@ import { registerExplain } from './commands/explain.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerKey } from './commands/key.ts';
 import { registerKeygen } from './commands/keygen.ts';
+import { registerPolicy } from './commands/policy.ts';
 import { registerSign } from './commands/sign.ts';
 import { registerSignBlob } from './commands/sign-blob.ts';
 import { registerToken } from './commands/token.ts';
@@ -19,6 +21,7 @@ import { registerVerify } from './commands/verify.ts';
 import { registerVerifyAttestation } from './commands/verify-attestation.ts';
 import { registerVerifyBlob } from './commands/verify-blob.ts';
 import { registerVersion } from './commands/version.ts';
+import { registerWebhook } from './commands/webhook.ts';
 import { type ExitCode, exitCodeHelp, exitCodes, signingExitCode } from './exit-codes.ts';
 import { refuseRepetition } from './repetition.ts';
 import { report } from './report.ts';
@@ -27,6 +30,7 @@ type Register = (program: Command) => void;
 
 const meshCommands: readonly Register[] = [
   registerControlPlane,
+  registerWebhook,
   registerAgent,
   registerToken,
   registerBootstrap,
@@ -47,6 +51,8 @@ const signingCommands: readonly Register[] = [
   registerKey,
 ];
 
+const admissionCommands: readonly Register[] = [registerAdmit, registerPolicy];
+
 /** Where output goes. */
 export interface CliStreams {
   readonly stdout: (text: string) => void;
@@ -62,7 +68,7 @@ function createProgram(streams: CliStreams): Command {
   const program = new Command('trellis');
   program
     .description(
-      'A post-quantum service mesh for Kubernetes workloads on stock Envoy, and hybrid signatures of their images',
+      'A post-quantum service mesh for Kubernetes workloads on stock Envoy, hybrid signatures of their images, and their admission',
     )
     .option('--verbose', 'show the stack of an error')
     .exitOverride()
@@ -71,6 +77,8 @@ function createProgram(streams: CliStreams): Command {
     .addHelpText('after', exitCodeHelp());
   program.commandsGroup('Mesh:');
   for (const register of meshCommands) register(program);
+  program.commandsGroup(admissionGroup);
+  for (const register of admissionCommands) register(program);
   program.commandsGroup(signingGroup);
   for (const register of signingCommands) register(program);
   program.commandsGroup('About:').helpCommand('help [command]', 'show the options of a command');
@@ -79,12 +87,17 @@ function createProgram(streams: CliStreams): Command {
   return program;
 }
 
+const admissionGroup = 'Admission:';
 const signingGroup = 'Images, signatures and keys:';
+/** Their answers are about images. */
+const groupsAboutImages = [admissionGroup, signingGroup];
 
 /** By the first word that is no option: nothing before a command takes a value. */
-function isSigningCommand(program: Command, argv: readonly string[]): boolean {
+function isAboutImages(program: Command, argv: readonly string[]): boolean {
   const name = argv.find((word) => !word.startsWith('-'));
-  return program.commands.some((each) => each.name() === name && each.helpGroup() === signingGroup);
+  return program.commands.some(
+    (each) => each.name() === name && groupsAboutImages.includes(each.helpGroup()),
+  );
 }
 
 /** Runs one command line (without the `node` and script words) to its end. Never throws. */
@@ -97,7 +110,7 @@ export async function main(argv: readonly string[], streams: CliStreams = proces
     // Commander has printed its own message by now; --help and the like come here too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const exitCode = report(error, { write: streams.stderr, verbose: program.opts()['verbose'] === true });
-    return isSigningCommand(program, argv) ? signingExitCode(exitCode) : exitCode;
+    return isAboutImages(program, argv) ? signingExitCode(exitCode) : exitCode;
   }
 }
 
@@ -106,9 +119,7 @@ export async function start(): Promise<void> {
   const argv = process.argv.slice(2);
   const die = (error: unknown): void => {
     const exitCode = report(error, { write: processStreams.stderr, verbose: argv.includes('--verbose') });
-    process.exit(
-      isSigningCommand(createProgram(processStreams), argv) ? signingExitCode(exitCode) : exitCode,
-    );
+    process.exit(isAboutImages(createProgram(processStreams), argv) ? signingExitCode(exitCode) : exitCode);
   };
   // Rejections that nobody handles arrive here too.
   process.on('uncaughtException', die);

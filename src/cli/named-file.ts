@@ -37,7 +37,7 @@ const whyNot: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The bytes of a file that holds no secret, or of a pipe in its place.
+ * The bytes of a file that holds no secret, or of a pipe in its place; `-` is standard input.
  * @throws CliError ERR_USAGE when it cannot be read, or is larger than it may be
  */
 export async function readNamedFile(what: string, path: string, maxBytes: number): Promise<Buffer> {
@@ -45,7 +45,8 @@ export async function readNamedFile(what: string, path: string, maxBytes: number
     const chunks: Buffer[] = [];
     let bytes = 0;
     // Counted as it is read: devices and pipes have no size, and some have no end.
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    const content = path === '-' ? process.stdin : createReadStream(path);
+    for await (const chunk of content as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes)
         throw new CliError('ERR_USAGE', `${what} ${path} is larger than ${maxBytes} bytes`);

@@ -6,6 +6,7 @@ import { parseTrustDomain } from '../crypto/spiffe-id.ts';
 import { maxSvidLifetimeMs, minSvidLifetimeMs } from '../identity/lifetimes.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { NamespacedName } from '../model/mesh.ts';
+import { isDnsLabel } from '../model/names.ts';
 import { type LogLevel, logLevels } from '../telemetry/logger.ts';
 
 export interface Address {
@@ -49,6 +50,17 @@ export function workload(text: string): NamespacedName {
   if (!workloadPattern.test(text))
     throw new InvalidArgumentError('give NAMESPACE/POD, as in trading/gateway.');
   return text as NamespacedName;
+}
+
+/** RFC 1123 label, as Kubernetes names namespaces. */
+export function namespaceName(text: string): string {
+  if (!isDnsLabel(text)) throw new InvalidArgumentError('give the name of a namespace, as in trading.');
+  return text;
+}
+
+/** Of an option that can be given again: all its values. */
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 export function trustDomain(text: string): string {

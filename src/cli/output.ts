@@ -8,6 +8,12 @@ export function print(command: Command, line: string): void {
   command.configureOutput().writeOut?.(`${line}\n`);
 }
 
+/** Writes one JSON document. Every field is there always: what is not known, or does not apply, is null. */
+export function printJson(command: Command, document: object): void {
+  const text = JSON.stringify(document, (_, value: unknown) => (value === undefined ? null : value), 2);
+  print(command, forTerminal(text));
+}
+
 /**
  * Text that may quote what a registry or a file said: lines stay lines, and nothing in them acts on the terminal. A JSON
  * document is the same one with these escapes.

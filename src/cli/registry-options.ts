@@ -1,11 +1,13 @@
 // The options of every command that speaks to registries, and the client they make.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CredentialSource } from '../registry/auth/credentials.ts';
 import type { RegistryAccess, RegistryClient } from '../registry/client.ts';
 import { defaultRegistryLimits } from '../registry/limits.ts';
 import { parseRegistry } from '../registry/reference.ts';
+import type { TransportOptions } from '../registry/transport.ts';
 import { readNamedFile } from './named-file.ts';
-import { duration } from './options.ts';
+import { collect, duration } from './options.ts';
 
 /** A bundle of all public CAs has 200 KB. */
 const maxCaBytes = 4 * 1024 * 1024;
@@ -66,28 +68,38 @@ export async function registryClientOf(options: RegistryClientOptions): Promise<
 
 /** @throws CliError, RegistryError */
 export async function registryAccessOf(options: RegistryClientOptions): Promise<RegistryAccess> {
-  const { registryCa = [], registryMirror, plainHttp, dockerConfig: directory, timeout } = options;
   // Loaded only now: no other command should have to read an HTTP client.
   const { createRegistryAccess } = await import('../registry/client.ts');
-  const { dockerCredentials } = await import('../registry/auth/docker-config.ts');
+  return createRegistryAccess({
+    ...(await transportOptionsOf(options)),
+    credentials: await credentialsOf(options),
+  });
+}
+
+/** What the options say, apart from who we are. @throws CliError */
+export async function transportOptionsOf(options: RegistryClientOptions): Promise<TransportOptions> {
+  const { registryCa = [], registryMirror, plainHttp, timeout } = options;
   const { proxiesOf } = await import('../registry/http/proxy.ts');
   const ca = await Promise.all(registryCa.map(readCa));
-  return createRegistryAccess({
-    credentials: dockerCredentials({ env: process.env, directory }),
+  return {
     proxyFor: proxiesOf(process.env),
     ...(ca.length > 0 && { ca: ca.join('\n') }),
     ...(registryMirror && { mirrors: registryMirror }),
     ...(plainHttp && { plainHttp }),
     ...(timeout !== undefined && { limits: { requestMs: timeout, headersMs: timeout } }),
-  });
+  };
+}
+
+/** Of whoever runs the process. */
+export async function credentialsOf({
+  dockerConfig: directory,
+}: Pick<RegistryClientOptions, 'dockerConfig'>): Promise<CredentialSource> {
+  const { dockerCredentials } = await import('../registry/auth/docker-config.ts');
+  return dockerCredentials({ env: process.env, directory });
 }
 
 async function readCa(file: string): Promise<string> {
   return (await readNamedFile('the CA file', file, maxCaBytes)).toString('utf8');
-}
-
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), value];
 }
 
 function plainHost(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -36,6 +36,45 @@ const authzCauses = [
   'internal',
 ] as const;
 
+/** What admission is asked about; everything else is one of `other`. */
+const admittedKinds = [
+  'Pod',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicaSet',
+  'ReplicationController',
+  'Job',
+  'CronJob',
+  'other',
+] as const;
+
+/** The compiler sees to it that none of admission's codes is missing. */
+const findingCodes = [
+  'image-invalid',
+  'image-not-digest',
+  'image-not-qualified',
+  'image-denied',
+  'image-not-verified',
+  'image-revoked',
+  'image-unknown',
+  'sidecar-missing',
+  'sidecar-altered',
+  'identity-exposed',
+  'host-network',
+  'host-processes',
+  'shared-processes',
+  'privileged',
+  'capability',
+  'proxy-uid',
+  'unprotected-port',
+  'policy-conflict',
+  'compliance-not-enforceable',
+] as const;
+
+/** From an image that is known to the longest that an API server waits. */
+const admissionBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
 /** From a push that finds everything encoded to one that the design's one-second promise would not survive. */
 const propagationBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -118,6 +157,100 @@ export function createMetrics(version: string) {
       name: 'trellis_agent_control_plane_connected',
       help: '1 while this agent has its connection to the control plane.',
       labels: {},
+    }),
+    ...admissionMetrics(registry),
+  };
+}
+
+function admissionMetrics(registry: Registry) {
+  return {
+    admissionRequests: boundedCounter(registry, {
+      name: 'trellis_admission_requests_total',
+      help: 'What API servers asked, by outcome; exempt is what was let through because of its namespace, failed what could not be judged, and was refused.',
+      labels: {
+        webhook: ['validate', 'mutate'],
+        kind: admittedKinds,
+        result: ['allowed', 'denied', 'unchanged', 'patched', 'exempt', 'failed'],
+      },
+    }),
+    webhookRequests: boundedCounter(registry, {
+      name: 'trellis_webhook_requests_total',
+      help: 'HTTP requests of API servers: answered, refused (no review, too large), overloaded (too much under way), timed-out, failed (a defect), or abandoned by the API server.',
+      labels: {
+        webhook: ['validate', 'mutate'],
+        outcome: ['answered', 'refused', 'overloaded', 'timed-out', 'failed', 'abandoned'],
+      },
+    }),
+    admissionDuration: boundedHistogram(registry, {
+      name: 'trellis_admission_duration_seconds',
+      help: 'From the question of an API server to the answer.',
+      labels: { webhook: ['validate', 'mutate'] },
+      buckets: admissionBuckets,
+    }),
+    admissionFindings: boundedCounter(registry, {
+      name: 'trellis_admission_findings_total',
+      help: 'What policies do not allow, in objects that were asked about.',
+      labels: { code: findingCodes, enforcement: ['enforce', 'warn', 'audit'] },
+    }),
+    admissionImages: boundedCounter(registry, {
+      name: 'trellis_admission_images_total',
+      help: 'Images in objects that were asked about, by how they came off.',
+      labels: { decision: ['verified', 'allowed', 'denied', 'no-policy', 'unknown', 'invalid'] },
+    }),
+    imageCacheHits: boundedCounter(registry, {
+      name: 'trellis_image_cache_hits_total',
+      help: 'Images whose signatures had been looked at before.',
+      labels: {},
+    }),
+    imageCacheMisses: boundedCounter(registry, {
+      name: 'trellis_image_cache_misses_total',
+      help: 'Images whose signatures had to be fetched.',
+      labels: {},
+    }),
+    imageCacheBytes: boundedGauge(registry, {
+      name: 'trellis_image_cache_bytes',
+      help: 'Memory that is kept for images that were looked at.',
+      labels: {},
+    }),
+    imageCacheEntries: boundedGauge(registry, {
+      name: 'trellis_image_cache_entries',
+      help: 'Images that are remembered.',
+      labels: {},
+    }),
+    servingCertificateExpiry: boundedGauge(registry, {
+      name: 'trellis_serving_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate that API servers are shown, and the one that signed it, end (Unix time).',
+      labels: { certificate: ['leaf', 'ca'] },
+    }),
+    admissionEvents: boundedCounter(registry, {
+      name: 'trellis_admission_events_total',
+      help: 'Events about what was denied or found: sent, counted with one of before (repeated), left out because there were too many (dropped), or refused by the API server (failed).',
+      labels: { result: ['sent', 'repeated', 'dropped', 'failed'] },
+    }),
+    recheckRounds: boundedCounter(registry, {
+      name: 'trellis_admission_recheck_rounds_total',
+      help: 'Rounds in which all running pods were judged again; abandoned is one that another replica has to do.',
+      labels: { result: ['completed', 'failed', 'abandoned'] },
+    }),
+    recheckLastCompleted: boundedGauge(registry, {
+      name: 'trellis_admission_recheck_last_completed_timestamp_seconds',
+      help: 'When the last round through all running pods was completed by this replica (Unix time).',
+      labels: {},
+    }),
+    recheckPods: boundedGauge(registry, {
+      name: 'trellis_admission_recheck_pods',
+      help: 'Running pods by how they came off in the last round of this replica, by the worst that was found.',
+      labels: { result: ['pass', 'fail', 'warn', 'error', 'skip'] },
+    }),
+    recheckImages: boundedCounter(registry, {
+      name: 'trellis_admission_recheck_images_total',
+      help: 'Images of running pods that were judged again, by how they came off.',
+      labels: { decision: ['verified', 'allowed', 'denied', 'no-policy', 'unknown', 'invalid'] },
+    }),
+    recheckReports: boundedCounter(registry, {
+      name: 'trellis_admission_recheck_reports_total',
+      help: 'Reports of namespaces after a round: written, found to be right already, deleted, or not to be written.',
+      labels: { result: ['written', 'unchanged', 'deleted', 'failed'] },
     }),
   };
 }

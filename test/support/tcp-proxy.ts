@@ -13,14 +13,21 @@ export interface TcpProxy {
   mend(): void;
 }
 
-/** Listens on `host` itself, so that a certificate for that address fits. Ended with the test. */
-export async function startTcpProxy(host: string, port: number): Promise<TcpProxy> {
+/**
+ * Listens on `host` itself, so that a certificate for that address fits. Ended with the test.
+ * @param to port of that host, asked for each connection; undefined: it is refused
+ */
+export async function startTcpProxy(
+  host: string,
+  to: number | (() => number | undefined),
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
   let connections = 0;
   const server = createServer((near) => {
     connections++;
-    if (isCut) {
+    const port = typeof to === 'number' ? to : to();
+    if (isCut || port === undefined) {
       near.destroy();
       return;
     }

@@ -9,8 +9,12 @@ const intervalMs = 10;
 type Seen<T> = T | undefined | false | null;
 
 /** Looks until there is something to see, and returns it. A look that throws has seen nothing. */
-export async function until<T>(what: string, look: () => Seen<T> | Promise<Seen<T>>): Promise<T> {
-  const deadline = performance.now() + patienceMs;
+export async function until<T>(
+  what: string,
+  look: () => Seen<T> | Promise<Seen<T>>,
+  patience = patienceMs,
+): Promise<T> {
+  const deadline = performance.now() + patience;
   let problem: unknown = 'nothing to see';
   for (;;) {
     try {

@@ -10,6 +10,7 @@ import { keylessVerifier } from '../../signing/keyless/keyless-verifier.ts';
 import { parseTrustedRoot } from '../../signing/keyless/trusted-root.ts';
 import { type PublicKey, publicKeyFromPem } from '../../signing/keys/public-key.ts';
 import type { Authority, Keyset } from '../../signing/verify/policy.ts';
+import type { TrustPool } from './trust-pool.ts';
 
 type KeysetSpec = NonNullable<AuthoritySpec['keysets']>[number];
 type KeylessSpec = NonNullable<AuthoritySpec['keyless']>;
@@ -32,6 +33,7 @@ export interface Resolution {
   readonly sources: KeySources;
   /** Of the policy: its ConfigMaps are there, and nowhere else. */
   readonly namespace: string;
+  readonly pool: TrustPool;
   readonly signal: AbortSignal;
 }
 
@@ -66,7 +68,7 @@ async function resolveKeyset(
   const resolved = keys.map(async (spec) => {
     const where = `authority ${authority}, keyset ${name}, ${spec.algorithm}`;
     const key = await resolveKey(where, spec, resolution);
-    if (key.algorithm === spec.algorithm) return key;
+    if (key.algorithm === spec.algorithm) return resolution.pool.key(key);
     throw new SigningError('ERR_PUBLIC_KEY_INVALID', `${where}: the key there is of ${key.algorithm}`);
   });
   return {
@@ -120,13 +122,14 @@ async function resolveKeyless(
       `${where}: the trusted root in ConfigMap ${name} has SHA-256 ${found}, and the policy pins ${sha256}; whoever changed the ConfigMap did not change the policy`,
     );
   }
-  return await named(where, () =>
-    keylessVerifier({
-      issuer: pattern(identity, 'issuer'),
-      subject: pattern(identity, 'subject'),
-      trustedRoot: parseTrustedRoot(bytes),
-    }),
-  );
+  return await named(where, () => {
+    const issuer = pattern(identity, 'issuer');
+    const subject = pattern(identity, 'subject');
+    // Everything that the verifier depends on: the hash stands for the bytes, which have it.
+    return resolution.pool.keyless([sha256, issuer, subject], () =>
+      keylessVerifier({ issuer, subject, trustedRoot: parseTrustedRoot(bytes) }),
+    );
+  });
 }
 
 /** The schema has exactly one of the two. */

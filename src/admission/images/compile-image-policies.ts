@@ -5,10 +5,7 @@ import { namespacedName, type Policy } from '../../model/mesh.ts';
 import {
   authorityCompliance,
   type ComplianceDemand,
-  complianceDemands,
   type ImageAuthority,
-  type ImageKey,
-  type KeyCustody,
 } from '../../policy/images/compliance.ts';
 import {
   compileImageRequirements,
@@ -19,24 +16,28 @@ import {
 import type { VerificationPolicy } from '../../signing/verify/policy.ts';
 import { attestationRequirement } from './attestation-requirement.ts';
 import { type KeySources, resolveAuthorities } from './authorities.ts';
+import { custodyOf, levelsOn } from './compliance-levels.ts';
 import type { CompiledImagePolicies, Requirement } from './requirement.ts';
 import { resolveOnce } from './resolve-once.ts';
+import { createTrustPool, type TrustPool } from './trust-pool.ts';
 
 /**
  * Keys are kept as long as the result is: compile anew when a policy, or a key in a key management service, changes.
  * @param policies those that hold for the namespace; see policiesForNamespace. All must allow. A level or a revocation of one with
  *   a selector counts for every image: labels are chosen by whoever makes a pod
+ * @param pool of one process that remembers examinations; see there
  */
 export function compileImagePolicies(
   policies: readonly Policy[],
   sources: KeySources,
+  pool: TrustPool = createTrustPool(),
 ): CompiledImagePolicies {
   const requirements = compileImageRequirements(policies);
-  const levels = enforcedLevels(policies);
+  const levels = levelsOn(policies);
   const compiled = new Map<ImageRequirement, Requirement>();
   const compile = (requirement: ImageRequirement): Requirement => {
     const known =
-      compiled.get(requirement) ?? compileRequirement(requirement, { requirements, levels, sources });
+      compiled.get(requirement) ?? compileRequirement(requirement, { requirements, levels, sources, pool });
     compiled.set(requirement, known);
     return known;
   };
@@ -46,20 +47,11 @@ export function compileImagePolicies(
   };
 }
 
-/** By policy. What only warns or audits must not deny in the name of another policy. */
-type Levels = ReadonlyMap<Policy, readonly ComplianceDemand[]>;
-
-function enforcedLevels(policies: readonly Policy[]): Levels {
-  const enforced = policies.filter(({ spec }) => (spec.enforcement ?? 'enforce') === 'enforce');
-  return new Map(
-    policies.map((policy) => [policy, complianceDemands([...new Set([policy, ...enforced])])] as const),
-  );
-}
-
 interface Surroundings {
   readonly requirements: ImageRequirements;
-  readonly levels: Levels;
+  readonly levels: ReturnType<typeof levelsOn>;
   readonly sources: KeySources;
+  readonly pool: TrustPool;
 }
 
 function compileRequirement(requirement: ImageRequirement, surroundings: Surroundings): Requirement {
@@ -110,18 +102,13 @@ function compliant(authority: ImageAuthority, levels: readonly ComplianceDemand[
   };
 }
 
-/** Whether a key management service keeps its keys in hardware, nobody has asked it. */
-function custodyOf({ kms }: ImageKey): KeyCustody {
-  return kms === undefined ? 'unknown' : 'kms';
-}
-
 function verificationPolicy(
   { namespace }: Policy,
   { authorities = [], bindReference = 'repository', attestations = [] }: ImageRule,
-  { requirements: { revokedDigests, revokedKeys }, sources }: Surroundings,
+  { requirements: { revokedDigests, revokedKeys }, sources, pool }: Surroundings,
 ): (signal: AbortSignal) => Promise<VerificationPolicy> {
   return resolveOnce(async (signal) => ({
-    authorities: await resolveAuthorities(authorities, { sources, namespace, signal }),
+    authorities: await resolveAuthorities(authorities, { sources, namespace, pool, signal }),
     bindReference,
     attestations: attestations.map(({ predicateType, condition }) =>
       attestationRequirement(predicateType, condition),

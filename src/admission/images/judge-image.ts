@@ -8,7 +8,10 @@ import { verificationDeadline } from '../../signing/verify/deadline.ts';
 import { oneLook } from '../../signing/verify/one-look.ts';
 import type { SignatureReport, Verdict } from '../../signing/verify/verdict.ts';
 import type { Verifier } from '../../signing/verify/verifier.ts';
+import { isDeniedAlready } from './denied-already.ts';
+import { type ContentsReader, readingContents } from './image-contents.ts';
 import type { CompiledImagePolicies, Requirement } from './requirement.ts';
+import { type Revocation, revokedByContents, revokedByName } from './revocation.ts';
 
 export type RequirementVerdict = {
   readonly requirement: Requirement;
@@ -16,6 +19,8 @@ export type RequirementVerdict = {
   readonly reasons: readonly string[];
   /** Undefined where no signature was looked at. */
   readonly verdict: Verdict | undefined;
+  /** Where it is because of a revocation: the entries of `revoked.digests` that say so. */
+  readonly revokedBy?: readonly string[];
 } & (
   | { readonly outcome: 'satisfied' | 'unsatisfied' }
   /** It could not be asked: a registry, a key management service, or the time. Says nothing about the image. */
@@ -54,22 +59,29 @@ export interface JudgeImageOptions {
   /** Milliseconds for everything together, the keys included; undefined: none. */
   readonly deadlineMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The end of `signal` leaves what is not known by then as `unknown`, for its reason, and throws nothing. */
+  readonly endsInUnknown?: boolean;
   /** Looks at every referrer, for a complete list. */
   readonly exhaustive?: boolean;
   /** Attestations are asked about by themselves, whether or not the image is signed. */
   readonly attestationsOnly?: boolean;
+  /** Where digests are revoked. By `client`, and remembered for this image alone, unless given. */
+  readonly contents?: ContentsReader;
 }
 
 /**
  * What fails is the outcome of the requirement that needed it: one that only warns takes nothing from the others.
- * @throws the signal's reason
+ * @throws the signal's reason, unless `endsInUnknown`
  */
 export async function judgeImage(
   reference: ImageReference,
   policies: CompiledImagePolicies,
   options: JudgeImageOptions,
 ): Promise<JudgedImage> {
+  const { revokedDigests } = policies;
   const requirements = policies.requirementsOn(repositoryName(reference));
+  // What is in an image that is denied anyway makes no difference.
+  const asksForContents = revokedDigests.size > 0 && !isDeniedAlready(policies, reference);
   const known = new Map<Requirement, RequirementVerdict>();
   let digest = reference.digest;
   let failure: unknown;
@@ -77,25 +89,35 @@ export async function judgeImage(
     await withDeadline(verificationDeadline(options.deadlineMs), options.signal, async (signal) => {
       const client = oneLook(options.client, signal);
       // A tag is resolved once, and not at all where the digest makes no difference.
-      if (policies.revokedDigests.size > 0 || requirements.some(({ kind }) => kind === 'verify')) {
+      if (revokedDigests.size > 0 || requirements.some(({ kind }) => kind === 'verify')) {
         digest ??= (await client.resolve(reference, signal)).digest;
       }
-      if (digest !== undefined && policies.revokedDigests.has(digest)) return;
+      const byName = digest && revokedByName(digest, revokedDigests);
+      if (byName !== undefined) known.set(revocation, revoked(byName));
+      if (byName !== undefined) return;
       const image = { ...reference, digest };
       const judge = async (requirement: VerifyRequirement) => {
         known.set(requirement, await judgeBySignatures(requirement, image, { ...options, client, signal }));
       };
-      await Promise.all(requirements.filter((each) => each.kind === 'verify').map(judge));
+      const look = async () => {
+        if (digest === undefined || !asksForContents) return;
+        known.set(
+          revocation,
+          await judgeByContents({ ...image, digest }, policies, { ...options, client, signal }),
+        );
+      };
+      await Promise.all([look(), ...requirements.filter((each) => each.kind === 'verify').map(judge)]);
     });
   } catch (error) {
-    options.signal?.throwIfAborted();
+    if (options.endsInUnknown !== true) options.signal?.throwIfAborted();
     failure = error;
   }
-  const isRevoked = digest !== undefined && policies.revokedDigests.has(digest);
-  const verdicts = isRevoked
-    ? [unsatisfied(revocation, [`${digest} is revoked, whoever signed it; use another image`])]
-    : requirements.map((each) => known.get(each) ?? withoutRegistry(each) ?? unknown(each, failure));
-  if (digest === undefined && policies.revokedDigests.size > 0) verdicts.push(unknown(revocation, failure));
+  const standing = known.get(revocation) ?? (asksForContents ? unknown(revocation, failure) : undefined);
+  const verdicts =
+    standing?.outcome === 'unsatisfied'
+      ? [standing]
+      : requirements.map((each) => known.get(each) ?? withoutRegistry(each) ?? unknown(each, failure));
+  if (standing?.outcome === 'unknown') verdicts.push(standing);
   const decision = decide(verdicts);
   return {
     image: formatReference(reference),
@@ -144,16 +166,36 @@ async function judgeBySignatures(
   }
 }
 
+async function judgeByContents(
+  image: ImageReference & { readonly digest: Digest },
+  { revokedDigests }: CompiledImagePolicies,
+  { client, signal, contents = readingContents(client) }: Looking,
+): Promise<RequirementVerdict> {
+  try {
+    const found = await revokedByContents(image, revokedDigests, contents, signal);
+    return found === undefined ? satisfied(revocation, 'not revoked') : revoked(found);
+  } catch (error) {
+    return unknown(revocation, error);
+  }
+}
+
 /** Undefined where signatures must be looked at. */
 function withoutRegistry(requirement: Requirement): RequirementVerdict | undefined {
   if (requirement.kind === 'deny') return unsatisfied(requirement, requirement.reasons);
   if (requirement.kind === 'verify') return undefined;
-  const reasons = ['allowed without a signature'];
-  return { requirement, outcome: 'satisfied', reasons, verdict: undefined };
+  return satisfied(requirement, 'allowed without a signature');
+}
+
+function satisfied(requirement: Requirement, reason: string): RequirementVerdict {
+  return { requirement, outcome: 'satisfied', reasons: [reason], verdict: undefined };
 }
 
 function unsatisfied(requirement: Requirement, reasons: readonly string[]): RequirementVerdict {
   return { requirement, outcome: 'unsatisfied', reasons, verdict: undefined };
+}
+
+function revoked({ reason, entries }: Revocation): RequirementVerdict {
+  return { ...unsatisfied(revocation, [reason]), revokedBy: entries };
 }
 
 function unknown(requirement: Requirement, error: unknown): RequirementVerdict {

@@ -1,14 +1,6 @@
 // Keys in a key management service are asked for once, and not once for each of a hundred images that wait for them.
 
-import { withDeadline } from '../../signing/deadline.ts';
-import { verificationDeadline } from '../../signing/verify/deadline.ts';
-
-interface Attempt<T> {
-  readonly outcome: Promise<T>;
-  readonly controller: AbortController;
-  waiting: number;
-  isDone: boolean;
-}
+import { SharedAttempt } from '../sharing/shared-attempt.ts';
 
 /**
  * The same outcome for all who ask, each of whom waits as long as it likes: the attempt is given up when nobody waits any more.
@@ -17,39 +9,15 @@ interface Attempt<T> {
 export function resolveOnce<T>(
   resolve: (signal: AbortSignal) => Promise<T>,
 ): (signal: AbortSignal) => Promise<T> {
-  let current: Attempt<T> | undefined;
-
-  function forget(attempt: Attempt<T>): void {
-    if (current === attempt) current = undefined;
-  }
-
-  function start(): Attempt<T> {
-    const controller = new AbortController();
-    const outcome = resolve(controller.signal);
-    const attempt: Attempt<T> = { outcome, controller, waiting: 0, isDone: false };
-    outcome.then(
-      () => {
-        attempt.isDone = true;
-      },
-      // All who wait hear of it, and the last of them forgets it.
-      () => {},
-    );
-    return attempt;
-  }
-
+  let current: SharedAttempt<T> | undefined;
   return async (signal) => {
     signal.throwIfAborted();
-    current ??= start();
-    const attempt = current;
-    attempt.waiting += 1;
-    try {
-      return await withDeadline(verificationDeadline(undefined), signal, () => attempt.outcome);
-    } finally {
-      attempt.waiting -= 1;
-      if (attempt.waiting === 0 && !attempt.isDone) {
-        forget(attempt);
-        attempt.controller.abort(signal.reason);
-      }
+    if (current === undefined) {
+      const attempt: SharedAttempt<T> = new SharedAttempt(resolve, (isDone) => {
+        if (!isDone && current === attempt) current = undefined;
+      });
+      current = attempt;
     }
+    return await current.join(signal);
   };
 }

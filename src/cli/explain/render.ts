@@ -8,8 +8,7 @@ import type {
   Target,
 } from '../../explain/explanation.ts';
 import type { Cause } from '../../policy/authorize/decision.ts';
-
-type Row = readonly [label: string, text: string];
+import { columns, type Row } from '../columns.ts';
 
 /** Several lines, without a newline at the end. */
 export function renderExplanation(explanation: Explanation): string {
@@ -181,14 +180,4 @@ function ruleText({ rule, to, token, condition }: RuleForCaller): string {
     ...(condition === undefined ? [] : [`if ${condition}`]),
   ];
   return [operations?.join('; ') ?? 'everything', ...extras, `(rule ${rule})`].join(' ');
-}
-
-function columns(rows: readonly Row[]): readonly string[] {
-  const width = 12;
-  let last = '';
-  return rows.map(([label, text]) => {
-    const shown = label === last ? '' : label;
-    if (label !== '') last = label;
-    return `  ${shown.padEnd(width)}  ${text}`.trimEnd();
-  });
 }

@@ -38,9 +38,14 @@ export async function requirementsOf(
 
 /** Whatever their namespace: an image is verified here that no pod has asked for yet. */
 async function byPolicy(path: string): Promise<CompiledImagePolicies> {
-  const { readPolicyFile } = await import('./policy-file.ts');
+  const { readPolicyFiles } = await import('../policy-files.ts');
   const { compileImagePolicies } = await import('../../admission/images/compile-image-policies.ts');
-  const { policies, configMap } = await readPolicyFile(path);
+  const { policies, configMap } = await readPolicyFiles([path]);
+  if (!policies.some(({ spec }) => spec.images !== undefined)) {
+    throw new CliError('ERR_USAGE', `${path} holds no QuantumSecurityPolicy with images`, {
+      hint: 'docs/signing.md has an example',
+    });
+  }
   return compileImagePolicies(policies, {
     kms: kmsPublicKey,
     configMap: (namespace, name, key) => Promise.resolve(configMap(namespace, name, key)),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type KeySources, resolveAuthorities } from '../../../../src/admission/images/authorities.ts';
+import { createTrustPool } from '../../../../src/admission/images/trust-pool.ts';
 import type { Bundle } from '../../../../src/signing/format/bundle.ts';
 import { issuer, subject } from '../../../support/sigstore/forge.ts';
 import { startWorld, type World } from '../../signing/keyless/evidence.ts';
@@ -13,8 +14,11 @@ const nothing: KeySources = {
   configMap: () => Promise.resolve(undefined),
 };
 
+/** Of all tests here: none is to hear what another one has made. */
+const pool = createTrustPool();
+
 async function resolve(spec: AuthoritySpec, sources: Partial<KeySources> = {}) {
-  const resolution = { sources: { ...nothing, ...sources }, namespace: 'trading', signal };
+  const resolution = { sources: { ...nothing, ...sources }, namespace: 'trading', pool, signal };
   const [resolved] = await resolveAuthorities([spec], resolution);
   return resolved;
 }
@@ -149,12 +153,19 @@ describe('keyless', () => {
   }
 
   type KeylessSpec = NonNullable<AuthoritySpec['keyless']>;
-  async function accepts(identity: Omit<KeylessSpec, 'trustedRoot'>, pin = sha256(root)) {
+  async function verifierOf(
+    identity: Omit<KeylessSpec, 'trustedRoot'>,
+    pin = sha256(root),
+    trustedRoot = root,
+  ) {
     const configMapRef = { name: 'trust', key: 'entry', sha256: pin };
     const keyless = { ...identity, trustedRoot: { configMapRef } };
-    const resolved = await resolve({ name: 'ci', keyless }, { configMap: configMap(root) });
+    const resolved = await resolve({ name: 'ci', keyless }, { configMap: configMap(trustedRoot) });
     expect(resolved?.keysets).toEqual([]);
-    return resolved?.keyless?.verify(bundle, new Date()).ok;
+    return resolved?.keyless;
+  }
+  async function accepts(...args: Parameters<typeof verifierOf>) {
+    return (await verifierOf(...args))?.verify(bundle, new Date()).ok;
   }
   const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -172,6 +183,14 @@ describe('keyless', () => {
     expect(await accepts(any)).toBe(true);
     expect(await accepts({ ...any, subjectRegExp: subject.slice(0, 5) })).toBe(false);
     expect(await accepts({ ...any, issuerRegExp: 'https' })).toBe(false);
+  });
+
+  test('is one verifier for as long as it is the same', async () => {
+    const verifier = await verifierOf({ issuer, subject });
+    expect(await verifierOf({ issuer, subject })).toBe(verifier);
+    expect(await verifierOf({ issuer, subjectRegExp: subject })).not.toBe(verifier);
+    const other = Buffer.concat([root, Buffer.from(' ')]);
+    expect(await verifierOf({ issuer, subject }, sha256(other), other)).not.toBe(verifier);
   });
 
   test('naming only one of them is refused', async () => {

@@ -286,6 +286,62 @@ describe('the decision', () => {
   });
 });
 
+describe('what is in the image', () => {
+  const elsewhere = `sha256:${'00'.repeat(32)}` as const;
+  const revoking = (entry: string) => by({}, { revoked: { digests: [entry] } });
+  const containing = (...inside: readonly `sha256:${string}`[]) => ({
+    ofImage: async () => ({ names: [], inside }),
+    ofRevoked: async () => undefined,
+  });
+
+  test('is looked at where digests are revoked, and denied, by the entry that says so', async () => {
+    const judged = await judge([revoking(elsewhere)], { contents: containing(elsewhere) });
+    expect(judged).toMatchObject({ decision: 'denied', ok: false, digest });
+    expect(judged.requirements).toMatchObject([{ outcome: 'unsatisfied', revokedBy: [elsewhere] }]);
+    expect(await judge([revoking(elsewhere)], { contents: containing() })).toMatchObject({
+      decision: 'verified',
+      requirements: [{ requirement: { kind: 'verify' } }],
+    });
+  });
+
+  test('costs one request, and one for each revoked digest; none where nothing is revoked', async () => {
+    await judge([by({ action: 'allow' })], { reference: `${repository}@${digest}` });
+    expect(registry.asked).toEqual([]);
+    const allowing = by({ action: 'allow' }, { revoked: { digests: [elsewhere] } });
+    await judge([allowing], { reference: `${repository}@${digest}` });
+    expect(registry.asked).toEqual([`manifest ${digest}`, `manifest ${elsewhere}`]);
+  });
+
+  test('that cannot be looked at is no yes, whatever the signatures are', async () => {
+    registry.manifests.delete(digest);
+    const judged = await judge([revoking(elsewhere)]);
+    expect(judged).toMatchObject({ decision: 'unknown', ok: false });
+    expect(judged.requirements).toMatchObject([
+      { outcome: 'satisfied' },
+      {
+        outcome: 'unknown',
+        requirement: { name: 'revoked digests' },
+        error: { code: 'ERR_REGISTRY_NOT_FOUND' },
+      },
+    ]);
+  });
+
+  test('makes no difference to an image that is denied anyway, and is not asked for', async () => {
+    const denying = by({ action: 'deny' }, { revoked: { digests: [elsewhere] } });
+    const judged = await judge([denying], { reference: `${repository}@${digest}` });
+    expect(judged).toMatchObject({ decision: 'denied', requirements: [{ requirement: { kind: 'deny' } }] });
+    expect(registry.asked).toEqual([]);
+  });
+
+  test('by SHA-512 is refused without a look', async () => {
+    const reference = `${repository}@sha512:${'ab'.repeat(64)}`;
+    const judged = await judge([revoking(elsewhere)], { reference });
+    expect(judged).toMatchObject({ decision: 'denied', requirements: [{ revokedBy: [elsewhere] }] });
+    expect(reasonsOf(judged)).toMatch(/name the image by its sha256 digest/);
+    expect(registry.asked).toEqual([]);
+  });
+});
+
 describe('what cannot be asked', () => {
   const away = new RegistryError('ERR_REGISTRY_UNREACHABLE', 'away');
 

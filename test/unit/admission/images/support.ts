@@ -3,8 +3,9 @@
 import { toPem } from '../../../../src/crypto/pem.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import type { ImageRule } from '../../../../src/policy/images/image-requirements.ts';
+import { ociManifest } from '../../../../src/registry/media-types.ts';
 import { FakeRegistry } from '../../signing/verify/fake-registry.ts';
-import { bundleBytes, payloadBy, type TestKey, testKey } from '../../signing/verify/support.ts';
+import { bundleBytes, digest, payloadBy, type TestKey, testKey } from '../../signing/verify/support.ts';
 
 export const ml: TestKey = testKey('ML-DSA-65');
 export const ec: TestKey = testKey('ECDSA-P256');
@@ -60,9 +61,13 @@ export function attach(
   }
 }
 
-/** The image has one signing by the hybrid keyset. */
+const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: 2 };
+
+/** The image has one signing by the hybrid keyset, and is an image. */
 export function signedRegistry(): FakeRegistry {
   const registry = new FakeRegistry();
+  const manifest = { schemaVersion: 2, mediaType: ociManifest, config, layers: [] };
+  registry.manifests.set(digest, Buffer.from(JSON.stringify(manifest)));
   attach(registry, hybrid);
   return registry;
 }

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readPolicyFile } from '../../../../src/cli/signing/policy-file.ts';
+import { readPolicyFiles } from '../../../src/cli/policy-files.ts';
+import { requirementsOf } from '../../../src/cli/signing/verification-requirements.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -13,7 +14,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 async function read(content: string | Uint8Array) {
   const path = join(directory, 'policy.yaml');
   await writeFile(path, content);
-  return await readPolicyFile(path);
+  return await readPolicyFiles([path]);
 }
 
 const policy = `apiVersion: security.quantum.io/v1
@@ -62,13 +63,15 @@ describe('the ConfigMaps of a file', () => {
 });
 
 describe('a file', () => {
-  test('without rules about images decides nothing, and is refused', async () => {
-    await expect(
-      read(policy.replace('{images: [{match: ["**"], action: allow}]}', '{}')),
-    ).rejects.toMatchObject({
-      code: 'ERR_USAGE',
-      message: expect.stringContaining('no QuantumSecurityPolicy with images'),
-    });
+  test('without rules about images decides nothing about one, and verifying by it is refused', async () => {
+    const path = join(directory, 'policy.yaml');
+    await writeFile(path, policy.replace('{images: [{match: ["**"], action: allow}]}', '{}'));
+    await expect(requirementsOf({ key: [], policy: path, deadline: 1_000, log: true })).rejects.toMatchObject(
+      {
+        code: 'ERR_USAGE',
+        message: expect.stringContaining('no QuantumSecurityPolicy with images'),
+      },
+    );
   });
 
   test('with an error in any policy is refused, naming it', async () => {
@@ -112,9 +115,18 @@ describe('what would leave open who is obeyed is refused', () => {
 });
 
 test('the example of docs/signing.md is a policy file', async () => {
-  const page = await readFile(join(import.meta.dirname, '../../../../docs/signing.md'), 'utf8');
+  const page = await readFile(join(import.meta.dirname, '../../../docs/signing.md'), 'utf8');
   const [, example = ''] = /```yaml\n(apiVersion: security\.quantum\.io[\s\S]*?)```/.exec(page) ?? [];
   const { policies } = await read(example.replace('…', 'AAAA'.repeat(16)));
   expect(policies.map(({ name }) => name)).toEqual(['images']);
   expect(policies[0]?.spec.images).toHaveLength(2);
+});
+
+test('two files are read as one: a policy that is in both is refused', async () => {
+  const paths = ['one.yaml', 'other.yaml'].map((name) => join(directory, name));
+  await writeFile(paths[0] ?? '', policy);
+  await writeFile(paths[1] ?? '', policy.replace('namespace: trading', 'namespace: billing'));
+  expect((await readPolicyFiles(paths)).policies).toHaveLength(2);
+  await writeFile(paths[1] ?? '', policy);
+  await expect(readPolicyFiles(paths)).rejects.toThrow('another QuantumSecurityPolicy trading/images');
 });

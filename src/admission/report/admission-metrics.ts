@@ -1,0 +1,107 @@
+// What admission did, in metrics. Labels come from lists; what others chose (names, images) is in none.
+
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { AdmissionDecision } from '../decision.ts';
+import type { AdmissionRequest } from '../review/request.ts';
+
+export type AdmissionMetrics = Pick<
+  Metrics,
+  'admissionRequests' | 'admissionDuration' | 'admissionFindings' | 'admissionImages'
+>;
+
+type Webhook = 'validate' | 'mutate';
+
+const kinds = [
+  'Pod',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicaSet',
+  'ReplicationController',
+  'Job',
+  'CronJob',
+] as const;
+
+type Kind = (typeof kinds)[number] | 'other';
+
+/** What the validating webhook answered. @param seconds from question to answer */
+export function recordDecision(
+  metrics: AdmissionMetrics,
+  request: AdmissionRequest,
+  { allowed, unchanged, findings, images }: AdmissionDecision,
+  seconds: number,
+): void {
+  const judged = allowed ? 'allowed' : 'denied';
+  observe(metrics, 'validate', request, unchanged ? 'unchanged' : judged, seconds);
+  for (const { code, enforcement } of findings) metrics.admissionFindings.inc({ code, enforcement });
+  for (const { decision } of images) metrics.admissionImages.inc({ decision });
+}
+
+/** What the mutating webhook answered. */
+export function recordMutation(
+  metrics: AdmissionMetrics,
+  request: AdmissionRequest,
+  patched: boolean,
+  seconds: number,
+): void {
+  observe(metrics, 'mutate', request, patched ? 'patched' : 'allowed', seconds);
+}
+
+/** Let through without a look. */
+export function recordExempt(
+  metrics: AdmissionMetrics,
+  webhook: Webhook,
+  request: AdmissionRequest,
+  seconds: number,
+): void {
+  observe(metrics, webhook, request, 'exempt', seconds);
+}
+
+/** No answer could be given. @param request undefined where it could not even be read */
+export function recordFailure(
+  metrics: AdmissionMetrics,
+  webhook: Webhook,
+  request: AdmissionRequest | undefined,
+  seconds: number,
+): void {
+  observe(metrics, webhook, request, 'failed', seconds);
+}
+
+type Result = 'allowed' | 'denied' | 'unchanged' | 'patched' | 'exempt' | 'failed';
+
+function observe(
+  { admissionRequests, admissionDuration }: AdmissionMetrics,
+  webhook: Webhook,
+  request: AdmissionRequest | undefined,
+  result: Result,
+  seconds: number,
+): void {
+  admissionRequests.inc({ webhook, kind: kindOf(request), result });
+  admissionDuration.observe({ webhook }, seconds);
+}
+
+function kindOf(request: AdmissionRequest | undefined): Kind {
+  return kinds.find((kind) => kind === request?.kind.kind) ?? 'other';
+}
+
+/** Of the cache of images, since the process started. */
+export interface ImageCacheStats {
+  readonly hits: number;
+  readonly misses: number;
+  readonly bytes: number;
+  readonly entries: number;
+}
+
+/** Takes over what the cache counts itself; to be called before metrics are read. */
+export function imageCacheMetrics(
+  metrics: Pick<Metrics, 'imageCacheHits' | 'imageCacheMisses' | 'imageCacheBytes' | 'imageCacheEntries'>,
+): (stats: ImageCacheStats) => void {
+  let [hits, misses] = [0, 0];
+  return (stats) => {
+    metrics.imageCacheHits.inc({}, Math.max(0, stats.hits - hits));
+    metrics.imageCacheMisses.inc({}, Math.max(0, stats.misses - misses));
+    [hits, misses] = [stats.hits, stats.misses];
+    metrics.imageCacheBytes.set({}, stats.bytes);
+    metrics.imageCacheEntries.set({}, stats.entries);
+  };
+}

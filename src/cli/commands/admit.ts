@@ -1,0 +1,56 @@
+import { type Command, Option } from 'commander';
+import type { AdmitOptions } from '../admission/run-admit.ts';
+import { collect, duration, namespaceName } from '../options.ts';
+import { addRegistryOptions } from '../registry-options.ts';
+
+const defaultDeadlineMs = 60_000;
+
+export function registerAdmit(program: Command): void {
+  const command = program
+    .command('admit')
+    .description('judge manifests as the admission webhook would, before they are applied')
+    .requiredOption(
+      '-f, --filename <file>',
+      'manifests (a file, a directory, or -); can be given again',
+      collect,
+    )
+    .requiredOption(
+      '--policy <file>',
+      'QuantumSecurityPolicies, with the ConfigMaps they refer to (a file, a directory, or -); can be given again',
+      collect,
+    )
+    .option('-n, --namespace <namespace>', 'of manifests that name none', namespaceName, 'default')
+    .option(
+      '--root-namespace <namespace>',
+      'policies in it hold for the whole mesh',
+      namespaceName,
+      'trellis-system',
+    )
+    .addOption(
+      new Option('--deadline <duration>', 'how long one object may take')
+        .argParser(duration)
+        .default(defaultDeadlineMs, '1m'),
+    )
+    .option('--json', 'print one JSON document');
+  addRegistryOptions(command)
+    .addHelpText(
+      'after',
+      `
+Judged are Pods and what makes pods (Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob);
+other kinds are passed over. What the webhook adds to a pod (digests of tags, the sidecar) need not be there.
+Registries are asked with the credentials of whoever runs it: pull secrets are in the cluster.
+Ends with 0 when all are allowed (with warnings, too), with 1 when one is denied, with 2 when something that is given is wrong,
+with 3 when none is denied and a registry could not be asked about one.
+
+Examples:
+  trellis admit -f deploy/ --policy policies/
+  kustomize build . | trellis admit -f - -n trading --policy policies/ --json`,
+    )
+    .action(run);
+}
+
+async function run(options: AdmitOptions, command: Command): Promise<void> {
+  // Loaded only now: no other command should have to read all of that.
+  const { runAdmit } = await import('../admission/run-admit.ts');
+  await runAdmit(options, command);
+}

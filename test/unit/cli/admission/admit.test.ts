@@ -1,0 +1,344 @@
+// `trellis admit` from the command line to its exit code, with a registry that has images and no signatures.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { digestOf } from '../../../../src/registry/digest.ts';
+import { onEnd } from '../../../support/cleanup.ts';
+import { hybrid, inlineKey } from '../../admission/images/support.ts';
+import { expectFailure, TrellisProcess, trellis } from '../commands/support.ts';
+import {
+  allowPublic,
+  deploymentObject,
+  otherImage,
+  podObject,
+  policyObject,
+  publicImage,
+  workspace,
+} from './support.ts';
+
+const files = await workspace();
+const policies = await files.write('policies/images.yaml', policyObject(allowPublic));
+const admit = (file: string, ...more: readonly string[]) =>
+  trellis('admit', '-f', file, '--policy', policies, ...more);
+
+const manifest = Buffer.from(
+  JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: {
+      mediaType: 'application/vnd.oci.image.config.v1+json',
+      digest: digestOf(Buffer.from('{}')),
+      size: 2,
+    },
+    layers: [],
+  }),
+);
+const digest = digestOf(manifest);
+
+interface Registry {
+  readonly host: string;
+  /** Paths. */
+  readonly asked: string[];
+}
+
+async function startRegistry(kind: 'open' | 'closed' | 'silent' = 'open'): Promise<Registry> {
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    if (kind === 'silent') return;
+    if (kind === 'closed') {
+      response.writeHead(403).end();
+      return;
+    }
+    const isManifest = /\/manifests\/(v1|sha256:[0-9a-f]+)$/.test(url);
+    const index = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
+    const [type, body] = isManifest
+      ? ['application/vnd.oci.image.manifest.v1+json', manifest]
+      : ['application/vnd.oci.image.index.v1+json', Buffer.from(JSON.stringify(index))];
+    response.writeHead(200, { 'content-type': type, 'content-length': body.length }).end(body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onEnd(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+async function demanding(host: string): Promise<string> {
+  return await files.write(
+    'demanding.yaml',
+    policyObject({
+      images: [
+        {
+          match: [`${host}/**`],
+          authorities: [{ name: 'ci', keysets: [{ name: 'ci-2026', keys: hybrid.map(inlineKey) }] }],
+        },
+      ],
+    }),
+  );
+}
+
+describe('without a registry', () => {
+  test('what is allowed ends with 0, and says of each image why', async () => {
+    const file = await files.write('good.yaml', podObject(publicImage), deploymentObject(publicImage));
+    const { exitCode, stdout, stderr } = await admit(file);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toBe(
+      `allowed  Pod trading/app in ${file}:1\n` +
+        `  allowed without a signature: spec.containers[0].image: ${publicImage}\n` +
+        `allowed  Deployment trading/app in ${file}:18\n` +
+        `  allowed without a signature: spec.template.spec.containers[0].image: ${publicImage}\n`,
+    );
+  });
+
+  test('one that is denied denies, and the others are told of all the same', async () => {
+    const file = await files.write('mixed.yaml', podObject(otherImage), podObject(publicImage));
+    const { exitCode, stdout, stderr } = await admit(file);
+    expect([exitCode, stderr]).toEqual([1, 'trellis: 1 of 2 denied\n']);
+    expect(stdout).toMatch(/^DENIED {2}Pod trading\/app in .*mixed\.yaml:1$/m);
+    expect(stdout).toMatch(
+      /other\/tool:1 is denied by QuantumSecurityPolicy trading\/images.*\(image-denied\)$/m,
+    );
+    expect(stdout).toMatch(/^allowed {2}Pod/m);
+  });
+
+  test('two objects of one line and no name are two', async () => {
+    const list = (...images: readonly string[]) =>
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'List',
+        items: images.map((image) => podObject(image, { metadata: { name: undefined } })),
+      });
+    const file = await files.write('list.json', list(otherImage, publicImage));
+    expect((await admit(file)).stderr).toBe('trellis: 1 of 2 denied\n');
+  });
+
+  test('a namespace without policies is allowed, and that is said', async () => {
+    const file = await files.write(
+      'nowhere.yaml',
+      podObject(otherImage, { metadata: { namespace: undefined } }),
+    );
+    const { exitCode, stdout } = await admit(file);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /^ {2}no policy speaks about images of the namespace: spec\.containers\[0\]\.image/m,
+    );
+    expect((await admit(file, '-n', 'trading')).exitCode).toBe(1);
+    const root = ['--root-namespace', 'trading'];
+    expect((await admit(file, ...root)).exitCode).toBe(1);
+  });
+
+  test('what only warns or is recorded does not deny', async () => {
+    const file = await files.write('soft.yaml', podObject(otherImage));
+    for (const [enforcement, head] of [
+      ['warn', /^allowed, with warnings {2}.*\n {2}warning: .*\(image-denied\)/],
+      ['audit', /^allowed {2}.*\n {2}recorded: .*\(image-denied\)/],
+    ] as const) {
+      const soft = await files.write('soft-policy.yaml', policyObject({ ...allowPublic, enforcement }));
+      const { exitCode, stdout } = await trellis('admit', '-f', file, '--policy', soft);
+      expect(exitCode).toBe(0);
+      expect(stdout).toMatch(head);
+    }
+  });
+
+  test('directories, several files and standard input are one', async () => {
+    await files.write('deploy/a.yaml', podObject(publicImage));
+    await files.write('deploy/b.yaml', { apiVersion: 'v1', kind: 'Service' });
+    const good = await files.write('good.yaml', podObject(publicImage));
+    const child = new TrellisProcess(
+      ['admit', '-f', files.path('deploy'), '-f', good, '-f', '-', '--policy', files.path('policies')],
+      JSON.stringify(podObject(otherImage)),
+    );
+    const { exitCode, stdout } = await child.ended;
+    expect(exitCode).toBe(1);
+    expect(
+      stdout.match(/^(?:allowed|DENIED) .* in .*$/gm)?.map((line) => line.replace(/.* in /, '')),
+    ).toEqual([`${files.path('deploy/a.yaml')}:1`, `${good}:1`, 'standard input:1']);
+    expect(stdout).toMatch(/^passed over, as admission does not look into them: Service$/m);
+  });
+
+  test('nothing that a manifest says acts on the terminal', async () => {
+    const evil = '\u001b[31mevil\u202e';
+    const file = await files.write(
+      'evil.yaml',
+      { apiVersion: 'v1', kind: evil },
+      podObject(publicImage, { metadata: { name: evil } }),
+      podObject(`registry.example/${evil}`),
+    );
+    for (const more of [[], ['--json']]) {
+      const { stdout, exitCode } = await admit(file, ...more);
+      expect(exitCode).toBe(1);
+      for (const acting of ['\u001b', '\u202e']) expect(stdout).not.toContain(acting);
+      expect(stdout).toContain('\\u001b[31mevil\\u202e');
+    }
+  });
+});
+
+test('--json is one document, and every field is always there', async () => {
+  const file = await files.write(
+    'all.yaml',
+    podObject(otherImage),
+    podObject(publicImage, { metadata: { name: undefined } }),
+    { apiVersion: 'v1', kind: 'Service' },
+  );
+  const { exitCode, stdout } = await admit(file, '--json');
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(stdout)).toEqual({
+    ok: false,
+    objects: [
+      {
+        kind: 'Pod',
+        namespace: 'trading',
+        name: 'app',
+        file,
+        line: 1,
+        verdict: 'denied',
+        findings: [
+          {
+            code: 'image-denied',
+            enforcement: 'enforce',
+            policy: 'trading/images',
+            field: 'spec.containers[0].image',
+            message: expect.stringContaining('is denied by QuantumSecurityPolicy trading/images'),
+          },
+        ],
+        images: [{ field: 'spec.containers[0].image', image: otherImage, decision: 'denied', digest: null }],
+      },
+      {
+        kind: 'Pod',
+        namespace: 'trading',
+        name: null,
+        file,
+        line: 18,
+        verdict: 'allowed',
+        findings: [],
+        images: [
+          { field: 'spec.containers[0].image', image: publicImage, decision: 'allowed', digest: null },
+        ],
+      },
+    ],
+    passedOver: { Service: 1 },
+  });
+});
+
+describe('with a registry', () => {
+  test('an unsigned image is denied, by its digest, and asked about once for all objects', async () => {
+    const registry = await startRegistry();
+    const policy = await demanding(registry.host);
+    const image = `${registry.host}/trading/app:v1`;
+    // More than are judged at the same time.
+    const objects = Array.from({ length: 20 }, (_, index) =>
+      podObject(image, { metadata: { name: `a${index}` } }),
+    );
+    const file = await files.write('many.yaml', ...objects, deploymentObject(image));
+    const { exitCode, stdout, stderr } = await trellis('admit', '-f', file, '--policy', policy);
+    expect([exitCode, stderr]).toEqual([1, 'trellis: 21 of 21 denied\n']);
+    expect(stdout).toContain(
+      `${image}@${digest} does not satisfy QuantumSecurityPolicy trading/images, rule 1`,
+    );
+    expect(registry.asked.filter((path) => path.endsWith('/manifests/v1'))).toHaveLength(1);
+    expect(new Set(registry.asked).size).toBe(registry.asked.length);
+  });
+
+  test.each([
+    ['a Pod', podObject],
+    ['a template', deploymentObject],
+  ])('%s that could not be judged ends with 3, whatever is allowed beside it', async (_, object) => {
+    const { host } = await startRegistry('closed');
+    const policy = await demanding(host);
+    const good = podObject(publicImage, { metadata: { namespace: 'other' } });
+    const file = await files.write('down.yaml', object(`${host}/trading/app:v1`), good);
+    const { exitCode, stdout, stderr } = await trellis('admit', '-f', file, '--policy', policy);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(
+      /^trellis: 1 of 2 could not be judged\n {2}this says nothing about the images;.*try again/,
+    );
+    expect(stdout).toMatch(/^NOT KNOWN {2}/m);
+    const { stdout: json } = await trellis('admit', '-f', file, '--policy', policy, '--json');
+    const document = JSON.parse(json) as { ok: boolean; objects: { verdict: string }[] };
+    expect([document.ok, ...document.objects.map(({ verdict }) => verdict)]).toEqual([
+      false,
+      'unknown',
+      'allowed',
+    ]);
+  });
+
+  test('what is denied goes before what is not known', async () => {
+    const policy = await demanding('127.0.0.1:1');
+    const file = await files.write('both.yaml', podObject('127.0.0.1:1/a:v1'), podObject(otherImage));
+    const { exitCode, stderr } = await trellis('admit', '-f', file, '--policy', policy);
+    expect([exitCode, stderr]).toEqual([1, 'trellis: 1 of 2 denied, 1 could not be judged\n']);
+  });
+
+  test('a registry that says nothing is waited for until the deadline', async () => {
+    const registry = await startRegistry('silent');
+    const policy = await demanding(registry.host);
+    const file = await files.write('slow.yaml', podObject(`${registry.host}/a:v1`));
+    const argv = ['admit', '-f', file, '--policy', policy, '--deadline', '50ms'];
+    const { exitCode, stdout } = await trellis(...argv);
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/the time for the answer is over.*--deadline/);
+  });
+});
+
+describe('mistakes', () => {
+  test.each([
+    ['no manifests', ['--policy', policies], /required option '-f, --filename/],
+    ['no policies', ['-f', policies], /required option '--policy/],
+    [
+      'a file that is not there',
+      ['-f', 'nope', '--policy', policies],
+      /the manifest nope: there is no such file/,
+    ],
+    [
+      'a policy that is not there',
+      ['-f', policies, '--policy', 'nope'],
+      /the policy file nope: there is no such/,
+    ],
+    ['one stream for two', ['-f', '-', '--policy', '-'], /standard input \(-\) can be read once only/],
+    ['a root namespace', ['-f', policies, '--policy', policies, '--root-namespace', 'A B'], /as in trading/],
+    ['a namespace', ['-f', policies, '--policy', policies, '-n', 'A B'], /as in trading/],
+    ['a deadline', ['-f', policies, '--policy', policies, '--deadline', '0'], /such as 30s/],
+    [
+      'nothing that makes pods',
+      ['-f', policies, '--policy', policies],
+      /nothing .* makes pods\n {2}give Pods, Deploy/,
+    ],
+    ['an argument', ['-f', policies, '--policy', policies, 'x'], /too many arguments/],
+  ])('%s', async (_, argv, message) => {
+    expectFailure(await trellis('admit', ...argv), 2, message);
+  });
+
+  test('files without a policy would allow everything', async () => {
+    const empty = await files.write('empty.yaml', '# nothing');
+    const file = await files.write('other.yaml', podObject(otherImage));
+    expectFailure(
+      await trellis('admit', '-f', file, '--policy', empty),
+      2,
+      /there is no QuantumSecurityPolicy/,
+      /everything is allowed/,
+    );
+  });
+
+  test('an object that cannot be judged is named', async () => {
+    const containers = Array.from({ length: 201 }, (_, index) => ({
+      name: `c${index}`,
+      image: `a/b:${index}`,
+    }));
+    const file = await files.write('large.yaml', podObject('', { spec: { containers } }));
+    expectFailure(
+      await admit(file),
+      2,
+      /^trellis: Pod trading\/app in .*large\.yaml:1: it has 201 different images/,
+    );
+  });
+
+  test('an empty pipe is no manifest', async () => {
+    const outcome = await new TrellisProcess(['admit', '-f', '-', '--policy', policies]).ended;
+    expectFailure(outcome, 2, /the manifest standard input is empty\n {2}see whether the command/);
+  });
+});
