@@ -1,6 +1,6 @@
 // Measures Trellis beside its peers and writes bench/results.md:
 //
-//   npm run bench -- [--quick] [authz] [xds] [svid] [mesh] [signing]
+//   npm run bench -- [--quick] [authz] [xds] [svid] [mesh] [signing] [admission]
 //
 // Without names it runs all groups, and only then results.md is written. --quick runs fewer rounds and writes nothing.
 
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Envoy, findEnvoy } from '../src/cli/tools/envoy.ts';
 import { ToolError } from '../src/cli/tools/errors.ts';
+import { benchAdmission } from './admission/bench.ts';
 import { benchAuthz } from './authz/bench.ts';
 import type { Bench } from './measure/bench.ts';
 import { buildPeers } from './measure/go-peers.ts';
@@ -21,7 +22,14 @@ import { benchSigning } from './signing/bench.ts';
 import { benchSvid } from './svid/bench.ts';
 import { benchXds } from './xds/bench.ts';
 
-const groups = { authz: benchAuthz, xds: benchXds, svid: benchSvid, mesh: benchMesh, signing: benchSigning };
+const groups = {
+  authz: benchAuthz,
+  xds: benchXds,
+  svid: benchSvid,
+  mesh: benchMesh,
+  signing: benchSigning,
+  admission: benchAdmission,
+};
 type GroupName = keyof typeof groups;
 
 const rounds = 5;

@@ -98,7 +98,7 @@ export class Program {
 }
 
 /** CPU time of all threads of a process, user and system. To the nanosecond, where /proc/<pid>/stat counts hundredths of a second. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
@@ -107,7 +107,7 @@ function cpuMs(pid: number): number {
 }
 
 /** Memory of a process that is in RAM. */
-function rssMb(pid: number): number {
+export function rssMb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
   if (kilobytes === undefined) throw new Error(`/proc/${pid}/status has no VmRSS`);

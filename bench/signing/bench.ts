@@ -1,22 +1,21 @@
 // Verifying and signing images beside stock cosign, both against the same registry.
 
 import { execFile } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { provide } from '../../scripts/tools/provide.ts';
 import { ToolError } from '../../src/cli/tools/errors.ts';
-import { createRegistryClient } from '../../src/registry/client.ts';
 import type { Bench } from '../measure/bench.ts';
+import { startCountingProxy } from '../measure/counting-proxy.ts';
+import { pushImages } from '../measure/images.ts';
 import { node, Program } from '../measure/program.ts';
 import type { Row, Section } from '../measure/row.ts';
+import { launcher, password, trellis } from '../measure/trellis.ts';
 import type { Command, Cost } from './worker.ts';
 
 const run = promisify(execFile);
-const password = { TRELLIS_PASSWORD: 'bench', COSIGN_PASSWORD: 'bench' };
-const launcher = new URL('../../bin/trellis.js', import.meta.url).pathname;
+/** Where all images are. */
+const repository = 'bench';
 
 const note =
   'One process, connections to a go-containerregistry registry with referrers API on loopback, images named by digest, each with an ML-DSA-65 and an ECDSA P-256 signature. ' +
@@ -36,7 +35,7 @@ export async function benchSigning(bench: Bench): Promise<Section> {
     JSON.stringify({ address: '127.0.0.1:0', auth: '', user: '', password: '', identityToken: '' }),
   );
   const host = (await registry.line()).trim();
-  await trellis(bench, 'keygen', '--out-prefix', join(bench.directory, 'ci'));
+  await trellis(bench.directory, 'keygen', '--out-prefix', join(bench.directory, 'ci'));
   const worker = await Program.start({
     name: 'worker',
     ...node(new URL('./worker.ts', import.meta.url), bench.directory),
@@ -82,11 +81,11 @@ async function measure(bench: Bench, { host, worker, cosign }: Parts): Promise<r
   ];
 
   // Warms the code up: admission is a server.
-  await perform('sign', await pushImages(host, batch));
+  await perform('sign', await push(host, batch));
   const samples: Sample[] = [];
   for (let round = 0; round < bench.rounds; round++) {
     bench.log(`signing: round ${round + 1} of ${bench.rounds}`);
-    const images = await pushImages(host, batch);
+    const images = await push(host, batch);
     const few = images.slice(0, processes);
     samples.push({
       sign: await perform('sign', images),
@@ -99,9 +98,9 @@ async function measure(bench: Bench, { host, worker, cosign }: Parts): Promise<r
         bench,
         process.execPath,
         [launcher, ...signBoth],
-        await pushImages(host, processes),
+        await push(host, processes),
       ),
-      cosignSign: await processCpuMs(bench, cosign, signAlone, await pushImages(host, processes)),
+      cosignSign: await processCpuMs(bench, cosign, signAlone, await push(host, processes)),
       cosignRequests: await countRequests(host, few[0] ?? '', (image) =>
         run(cosign, [...verify, image], cosignEnv(bench)),
       ),
@@ -194,10 +193,6 @@ function cosignEnv({ directory }: Bench) {
   return { env: { PATH: '/usr/bin:/bin', HOME: directory, TUF_ROOT: join(directory, 'tuf'), ...password } };
 }
 
-async function trellis({ directory }: Bench, ...args: readonly string[]): Promise<void> {
-  await run(process.execPath, [launcher, ...args], { env: { ...process.env, HOME: directory, ...password } });
-}
-
 /** Of one process, user and system, on average: the shell counts what its children used. */
 async function processCpuMs(
   bench: Bench,
@@ -216,54 +211,25 @@ async function processCpuMs(
   return (seconds * 1000) / images.length;
 }
 
-/** What the work sends to the registry, counted on the way there. */
+/** What the work sends to the registry. */
 async function countRequests(
   host: string,
   image: string,
   work: (image: string) => Promise<unknown>,
 ): Promise<number> {
-  let count = 0;
-  const proxy = createServer((incoming, outgoing) => {
-    count += 1;
-    const { method, headers, url } = incoming;
-    const forwarded = request(`http://${host}${url}`, { method: method ?? 'GET', headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
-    forwarded.on('error', () => outgoing.destroy());
-    incoming.pipe(forwarded);
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const proxy = await startCountingProxy(host);
   try {
-    const { port } = proxy.address() as AddressInfo;
-    await work(image.replace(host, `127.0.0.1:${port}`));
-    return count;
+    await work(image.replace(host, proxy.host));
+    return proxy.count();
   } finally {
-    proxy.closeAllConnections();
     proxy.close();
   }
 }
 
-/** Images that differ by a random layer, by digest. */
-async function pushImages(host: string, count: number): Promise<readonly string[]> {
-  const client = createRegistryClient();
-  const repository = { registry: host, path: 'bench' };
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-  try {
-    const images: string[] = [];
-    for (let i = 0; i < count; i++) {
-      const blobs = [Buffer.from('{}'), randomBytes(64)];
-      const [config, layer] = blobs.map((bytes) => ({
-        mediaType: 'application/octet-stream',
-        digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
-        size: bytes.length,
-      }));
-      for (const blob of blobs) await client.pushBlob(repository, blob);
-      const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] }));
-      images.push(`${host}/bench@${await client.pushManifest(repository, manifest, mediaType)}`);
-    }
-    return images;
-  } finally {
-    await client.close();
-  }
+/** Images by digest. */
+async function push(host: string, count: number): Promise<readonly string[]> {
+  return await pushImages(
+    host,
+    Array.from({ length: count }, () => repository),
+  );
 }
