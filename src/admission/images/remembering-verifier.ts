@@ -38,7 +38,6 @@ export function rememberingVerifier(options: RememberingVerifierOptions): Verifi
     const { question, fingerprint } = wanted;
     try {
       const examination = await look.examination;
-      cache.recognise({ ...question, fingerprint }, examination.examined);
       const verdict = concludeExamination(examination, question);
       if (verdict.ok) cache.keep({ ...question, fingerprint }, examination, look.startedAt);
       const isFinal = company === 'alone' || (look.isFresh && examination.isComplete);

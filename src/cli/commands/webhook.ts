@@ -74,7 +74,7 @@ export function registerWebhook(program: Command): void {
     )
     .option(
       '--exempt-namespace <namespace>',
-      'pods in it are not looked at again; can be given again',
+      'pods in it are let through and not looked at again; can be given again',
       collectNamespace,
     )
     .addOption(

@@ -111,6 +111,14 @@ describe.each<[string, typeof small]>([
   });
 });
 
+test('what conditions came to is part of what the cache weighs', async () => {
+  attach(registry, hybrid, { predicateType: slsa, predicate: small });
+  await ask(byBuilder);
+  const { bytes } = judge.stats();
+  await ask(withPackages);
+  expect(judge.stats().bytes).toBeGreaterThan(bytes + withPackages.length);
+});
+
 test('while the registry is away, a condition that is new is unknown where the predicate was too large to keep', async () => {
   attach(registry, hybrid, { predicateType: slsa, predicate: large });
   await ask(byBuilder);

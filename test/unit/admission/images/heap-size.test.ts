@@ -52,3 +52,14 @@ test('depth costs no stack', () => {
   for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
   expect(heapBytes(deep)).toBeGreaterThan(100_000);
 });
+
+test('counting ends where it is more than was asked for', () => {
+  const unread = Object.defineProperty({}, 'a', {
+    enumerable: true,
+    get: () => {
+      throw new Error('it was looked at');
+    },
+  });
+  expect(heapBytes([unread, 'x'.repeat(2_000)], 1_000)).toBeGreaterThan(1_000);
+  expect(() => heapBytes([unread, 'x'.repeat(2_000)], 10_000)).toThrow('it was looked at');
+});
