@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { defaultRegistryLimits } from '../../src/registry/limits.ts';
+import { defaultImageJudgeLimits } from '../../src/admission/images/limits.ts';
 import { inParallel } from '../support/admission/load.ts';
 import { messageOf, podSpec } from '../support/admission/pods.ts';
 import {
@@ -18,6 +18,8 @@ import type { PushedManifest } from '../support/registry/images.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { until } from '../support/until.ts';
 
+/** Of one namespace at one registry. */
+const looksAtOnce = defaultImageJudgeLimits.maxLooksPerTenantAndRegistry;
 /** Less than ten, for the sake of time: some wait for all of it. */
 const timeoutSeconds = 6;
 
@@ -158,7 +160,7 @@ const troubles: readonly (readonly [string, Trouble])[] = [
 ];
 
 test('while a silent registry is waited for, others are asked', async () => {
-  const unknown = await signedImages(troubled, 40);
+  const unknown = await signedImages(troubled, 5 * looksAtOnce);
   const others = await signedImages(calm, 3);
   troubled.forget();
   troubled.intercept(async () => 'taken');
@@ -167,8 +169,7 @@ test('while a silent registry is waited for, others are asked', async () => {
     await ask(reference);
     answered++;
   });
-  // As many as there are to one registry.
-  await until('questions under way', () => troubled.seen.length >= defaultRegistryLimits.maxConcurrency);
+  await until('questions under way', () => troubled.seen.length >= looksAtOnce);
   for (const { reference } of others) expect(await ask(reference)).toMatchObject({ status: 201 });
   expect(answered).toBe(0);
   await waiting;
@@ -177,8 +178,7 @@ test('while a silent registry is waited for, others are asked', async () => {
 describe.each(troubles)('%s', (_, { intercept, reason, tagReason = reason }) => {
   test('what is known is admitted, what is not is refused with the reason, and others do not notice', async () => {
     const known = await knownImage(troubled);
-    // More than are looked at in parallel, of one registry and of all.
-    const unknown = await signedImages(troubled, 40);
+    const unknown = await signedImages(troubled, looksAtOnce);
     const other = await signedImage(calm);
     const [first = known] = unknown;
     troubled.intercept(intercept);

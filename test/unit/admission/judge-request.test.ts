@@ -427,6 +427,11 @@ describe('credentials', () => {
     }
     const scopes = asked.mock.calls.map(([{ credentials }]) => credentials.scope);
     expect(new Set(scopes).size).toBe(2);
+    // Each has its turn by itself, and its namespace together.
+    expect(asked.mock.calls.map(([{ asker }]) => asker)).toEqual([
+      { tenant: 'trading', request: 'a' },
+      { tenant: 'trading', request: 'b' },
+    ]);
   });
 });
 
