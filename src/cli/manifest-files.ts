@@ -24,7 +24,7 @@ export interface ManifestFile {
 /**
  * The objects of each file, those of a `List` one by one.
  * @param what they are, as in "the policy file"
- * @param paths each a file, a directory (its files, and neither those of directories in it nor policy tests), or `-`
+ * @param paths each a file, a directory (its files and those of directories in it, but no policy tests), or `-`
  * @throws CliError ERR_USAGE
  */
 export async function readManifestFiles(
@@ -58,7 +58,8 @@ async function filesAt(what: string, path: string): Promise<readonly string[]> {
   if (path === standardInput) return [path];
   const isDirectory = await namingFile(what, path, async () => (await stat(path)).isDirectory());
   if (!isDirectory) return [path];
-  const names = await namingFile(what, path, () => readdir(path));
+  // A file that is left out is one that nobody judges, or a policy that nobody obeys.
+  const names = await namingFile(what, path, () => readdir(path, { recursive: true }));
   const wanted = names
     .filter((name) => !name.endsWith(policyTestEnding) && endings.some((ending) => name.endsWith(ending)))
     .sort();

@@ -15,12 +15,13 @@ import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { until } from '../support/until.ts';
 
 const namespace = 'trading';
-/** Answers that make a while. */
-const answersMeanwhile = 300;
+/** Answers that make a while; fewer where some are waited for. */
+const manyAnswers = 300;
+const someAnswers = 30;
 /** Then those who pull, and how, are asked for again, and there is nobody who knows. */
 const credentialsMs = defaultPullCredentialLimits.lifeMs;
 /** Watches come back after pauses of up to ten seconds. */
-const patienceMs = 45_000;
+const patienceMs = 60_000;
 
 let cluster: AdmissionCluster;
 let replica: Replica;
@@ -48,7 +49,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await edit(first, byFirst, bySecond);
-});
+}, 130_000);
 
 async function create({ reference }: PushedManifest): Promise<KubeAnswer> {
   const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`;
@@ -102,8 +103,8 @@ function load() {
     });
   const [direct, through] = [asking(faultOfWebhook, 6), asking(faultThroughApiServer, 6)];
   return {
-    aWhile: async () => {
-      const goal = direct.asked() + answersMeanwhile;
+    aWhile: async (answers: number) => {
+      const goal = direct.asked() + answers;
       await until('answers', () => direct.asked() >= goal, patienceMs);
     },
     end: async () => {
@@ -155,14 +156,17 @@ const outages: readonly Outage[] = [
 describe.each(outages)('%s', (_, begin, end) => {
   test('what was in force stays so, and the next edit arrives', { timeout: 180_000 }, async () => {
     const going = load();
-    await going.aWhile();
+    await going.aWhile(manyAnswers);
     await begin(cluster.kube);
-    await sleep(credentialsMs);
-    await going.aWhile();
-    expect(await replica.isReady()).toBe(true);
-    await end(cluster.kube);
+    try {
+      await sleep(credentialsMs);
+      await going.aWhile(someAnswers);
+      expect(await replica.isReady()).toBe(true);
+    } finally {
+      await end(cluster.kube);
+    }
     await cluster.kube.ready();
-    await going.aWhile();
+    await going.aWhile(manyAnswers);
     expect(await going.end()).toEqual([]);
     await edit(second, bySecond, byFirst);
   });

@@ -14,6 +14,8 @@ import { startRegistry } from '../support/registry.ts';
 import { until } from '../support/until.ts';
 
 const parallel = 20;
+/** No more than a replica looks at for one namespace and registry. */
+const lateQuestions = 5;
 /** Answers that make a while. */
 const answersMeanwhile = 400;
 /** A Lease runs out after fifteen seconds; certificates are looked for every ten. */
@@ -162,7 +164,7 @@ test('one is told to end: whatever it was asked is answered', { timeout: 120_000
   await going.aWhile();
   // Questions that take longer than everything else.
   const fresh = await Promise.all(
-    Array.from({ length: 8 }, () => front.push({ repository: 'trading/late' })),
+    Array.from({ length: lateQuestions }, () => front.push({ repository: 'trading/late' })),
   );
   let waiting = 0;
   const answer = Promise.withResolvers<undefined>();

@@ -2,6 +2,7 @@
 
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { objectRequestMs } from './limits.ts';
 import { objectPath } from './object-path.ts';
 
 /** An object as the API server has it, or why there is none for us. */
@@ -21,7 +22,7 @@ export async function getObject(
   const path = objectPath(namespace, plural, name);
   if (path === undefined) return { kind: 'absent' };
   try {
-    return { kind: 'found', object: await client.json({ path, signal }) };
+    return { kind: 'found', object: await client.json({ path, signal, timeoutMs: objectRequestMs }) };
   } catch (error) {
     if (!(error instanceof KubernetesError)) throw error;
     if (error.code === 'ERR_KUBE_NOT_FOUND') return { kind: 'absent' };

@@ -11,6 +11,12 @@ export interface PullCredentialLimits {
   readonly maxCandidates: number;
 }
 
+/**
+ * Of one request for a Secret, a service account or a ConfigMap. API servers answer in milliseconds; while one says nothing, this is
+ * what images wait that are known, and need no credentials. So it is much less than API servers wait for an answer.
+ */
+export const objectRequestMs = 3_000;
+
 export const defaultPullCredentialLimits: PullCredentialLimits = {
   // Short enough that who mends a Secret need not wait.
   lifeMs: 10_000,

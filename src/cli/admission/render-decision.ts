@@ -22,18 +22,19 @@ export function verdictOf(decision: AdmissionDecision): Verdict {
   return decision.findings.some(({ enforcement }) => enforcement === 'warn') ? 'warned' : 'allowed';
 }
 
+/** Lines. What they quote is escaped; only their own colours act on a terminal. */
 export function renderDecision(name: string, decision: AdmissionDecision): string {
   const lines = [`${heads[verdictOf(decision)]()}  ${escapeInvisible(name)}`];
   for (const { code, enforcement, field, message } of decision.findings) {
     const soft = enforcement === 'enforce' ? '' : `${softly[enforcement]}: `;
     const where = field === undefined || message.startsWith(field) ? '' : `${field}: `;
-    lines.push(`  ${soft}${where}${message} (${code})`);
+    lines.push(`  ${escapeInvisible(`${soft}${where}${message} (${code})`)}`);
   }
   for (const { field, image, decision: came, digest } of decision.images) {
     const label = imageLabels[came];
     if (label === undefined) continue;
     const as = digest === undefined || image.includes(digest) ? '' : ` (${digest})`;
-    lines.push(`  ${label}: ${field}: ${escapeInvisible(image)}${as}`);
+    lines.push(`  ${escapeInvisible(`${label}: ${field}: ${image}${as}`)}`);
   }
   return lines.join('\n');
 }

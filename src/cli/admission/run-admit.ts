@@ -2,9 +2,12 @@
 
 import type { Command } from 'commander';
 import type { AdmissionDecision } from '../../admission/decision.ts';
+import type { Policy } from '../../model/mesh.ts';
+import { escapeInvisible } from '../../model/problem.ts';
+import { policiesForNamespace } from '../../policy/selection.ts';
 import { CliError } from '../errors.ts';
 import { refuseTwoStreams } from '../manifest-files.ts';
-import { forTerminal, print, printJson } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { readPolicyFiles } from '../policy-files.ts';
 import { type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
 import { decisionOn, offlineContext } from './offline-context.ts';
@@ -44,6 +47,7 @@ export async function runAdmit(options: AdmitOptions, command: Command): Promise
   try {
     const images = { kind: 'registries', client } as const;
     const context = offlineContext({ policies, rootNamespace, images, now: () => new Date() });
+    refuseSilence(policies.policies, rootNamespace, manifests);
     const all: Judged[] = [];
     for (let start = 0; start < manifests.length; start += maxParallel) {
       const judging = manifests
@@ -52,7 +56,7 @@ export async function runAdmit(options: AdmitOptions, command: Command): Promise
       all.push(...(await Promise.all(judging)));
     }
     if (json) printJson(command, documentOf(all, passedOver));
-    else for (const line of linesOf(all, passedOver)) print(command, forTerminal(line));
+    else for (const line of linesOf(all, passedOver)) print(command, line);
     conclude(all);
   } finally {
     await client.close();
@@ -67,12 +71,28 @@ function documentOf(all: readonly Judged[], passedOver: ReadonlyMap<string, numb
   };
 }
 
+/** Policies that hold for nothing that is judged: a green answer would be about nothing. */
+function refuseSilence(
+  policies: readonly Policy[],
+  rootNamespace: string,
+  manifests: readonly PodManifest[],
+): void {
+  const namespaces = [...new Set(manifests.map(({ request }) => request.namespace))];
+  if (namespaces.some((each) => policiesForNamespace(policies, rootNamespace, each).length > 0)) return;
+  const own = [...new Set(policies.map(({ namespace }) => namespace))].join(', ');
+  throw new CliError('ERR_USAGE', `no policy holds for ${namespaces.join(', ')}: they are of ${own}`, {
+    hint: `name the namespace of the manifests with -n, that of the policies in their metadata, or the mesh's with --root-namespace (${rootNamespace})`,
+  });
+}
+
 function linesOf(all: readonly Judged[], passedOver: ReadonlyMap<string, number>): readonly string[] {
   const lines = all.map(({ manifest, decision }) => renderDecision(manifest.name, decision));
   if (passedOver.size === 0) return lines;
   return [
     ...lines,
-    `passed over, as admission does not look into them: ${[...passedOver.keys()].join(', ')}`,
+    escapeInvisible(
+      `passed over, as admission does not look into them: ${[...passedOver.keys()].join(', ')}`,
+    ),
   ];
 }
 

@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import pc from 'picocolors';
 import type { AdmissionContext } from '../../admission/context.ts';
 import type { AdmissionDecision } from '../../admission/decision.ts';
+import { escapeInvisible } from '../../model/problem.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import { CliError } from '../errors.ts';
-import { forTerminal, print, printJson } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { readPolicyFiles } from '../policy-files.ts';
 import { type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
 import { decisionOn, offlineContext } from './offline-context.ts';
@@ -57,7 +58,7 @@ export async function runPolicyTest(
     const outcomes: CaseOutcome[] = [];
     for (const test of tests) outcomes.push(...(await runFile(test, options.rootNamespace, client)));
     if (options.json) printJson(command, documentOf(outcomes));
-    else for (const outcome of outcomes) print(command, forTerminal(render(outcome)));
+    else for (const outcome of outcomes) print(command, render(outcome));
     conclude(outcomes);
     if (!options.json) print(command, `${countOf(outcomes.length)} as expected`);
   } finally {
@@ -140,7 +141,8 @@ function documentOf(outcomes: readonly CaseOutcome[]) {
 
 function render(outcome: CaseOutcome): string {
   const { file, name, passed, expected, came, missing, unanswered, object, decision } = outcome;
-  if (passed) return `${pc.green('ok')}      ${file}: ${name}`;
+  const title = escapeInvisible(`${file}: ${name}`);
+  if (passed) return `${pc.green('ok')}      ${title}`;
   const reasons = [
     ...(came === expected ? [] : [`expected ${expected}, came ${came}`]),
     ...(missing.length === 0
@@ -150,7 +152,7 @@ function render(outcome: CaseOutcome): string {
       ? ['an image could not be judged, and because: [image-unknown] does not expect that']
       : []),
   ];
-  const head = `${pc.red('FAILED')}  ${file}: ${name}: ${reasons.join('; ')}`;
+  const head = `${pc.red('FAILED')}  ${title}: ${escapeInvisible(reasons.join('; '))}`;
   const detail = renderDecision(object, decision).split('\n');
   return [head, ...detail.map((line) => `  ${line}`)].join('\n');
 }

@@ -8,13 +8,13 @@ const object = (name: string) => `{apiVersion: v1, kind: ConfigMap, metadata: {n
 const pathsOf = (read: Awaited<ReturnType<typeof readManifestFiles>>) => read.map(({ path }) => path);
 
 describe('a directory', () => {
-  test('is its files with manifests, sorted, without those below it and without policy tests', async () => {
+  test('is its files with manifests, sorted, those below it too, without policy tests', async () => {
     for (const name of ['b.yaml', 'a.yml', 'c.json', 'd.txt', 'e.test.yaml', 'below/f.yaml']) {
       await files.write(`all/${name}`, object(name));
     }
     const read = await readManifestFiles('the manifest', [files.path('all'), files.path('all/d.txt')]);
     expect(pathsOf(read)).toEqual(
-      ['a.yml', 'b.yaml', 'c.json', 'd.txt'].map((name) => join(files.path('all'), name)),
+      ['a.yml', 'b.yaml', 'below/f.yaml', 'c.json', 'd.txt'].map((name) => join(files.path('all'), name)),
     );
   });
 

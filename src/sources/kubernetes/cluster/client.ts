@@ -72,8 +72,14 @@ async function within<T>(
     const message = `${what(wanted)}: no complete answer within ${timeoutMs} ms`;
     controller.abort(new KubernetesError('ERR_KUBE_TIMEOUT', message));
   }, timeoutMs);
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+  const running = run(controller.signal);
+  // One of the two is not waited for.
+  for (const promise of [aborted, running]) promise.catch(() => {});
   try {
-    return await run(controller.signal);
+    // undici does not hear of an abort until there is a connection to send the request on.
+    return await Promise.race([running, aborted]);
   } catch (error) {
     throw translate(error, wanted, controller.signal);
   } finally {

@@ -117,11 +117,9 @@ describe('without a registry', () => {
     expect((await admit(file)).stderr).toBe('trellis: 1 of 2 denied\n');
   });
 
-  test('a namespace without policies is allowed, and that is said', async () => {
-    const file = await files.write(
-      'nowhere.yaml',
-      podObject(otherImage, { metadata: { namespace: undefined } }),
-    );
+  test('a namespace without policies is allowed beside another, and that is said', async () => {
+    const nowhere = podObject(otherImage, { metadata: { namespace: undefined } });
+    const file = await files.write('nowhere.yaml', nowhere, podObject(publicImage));
     const { exitCode, stdout } = await admit(file);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
@@ -130,6 +128,12 @@ describe('without a registry', () => {
     expect((await admit(file, '-n', 'trading')).exitCode).toBe(1);
     const root = ['--root-namespace', 'trading'];
     expect((await admit(file, ...root)).exitCode).toBe(1);
+  });
+
+  test('policies that hold for nothing that is judged are a mistake, and no green answer', async () => {
+    const nowhere = podObject(publicImage, { metadata: { namespace: undefined } });
+    const outcome = await admit(await files.write('nowhere.yaml', nowhere));
+    expectFailure(outcome, 2, /no policy holds for default: they are of trading/, /-n/);
   });
 
   test('what only warns or is recorded does not deny', async () => {

@@ -23,7 +23,13 @@ export async function trellis(...argv: readonly string[]): Promise<Outcome> {
       stderr += text;
     },
   });
-  return { exitCode, stdout, stderr };
+  return { exitCode, stdout: withoutColors(stdout), stderr };
+}
+
+/** Colours are shown to terminals and in CI. Other sequences stay: none may come from what a file says. */
+function withoutColors(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is how a colour begins
+  return text.replaceAll(/\u001b\[\d+m/g, '');
 }
 
 /** Demands that a command ends with a code, says what is wrong and what to do, and prints no result. */
@@ -56,7 +62,7 @@ export class TrellisProcess {
     child.stdin.end(input);
     this.ended = once(child, 'close').then(([code]) => ({
       exitCode: code as number,
-      stdout: this.#stdout,
+      stdout: withoutColors(this.#stdout),
       stderr: this.#stderr,
     }));
     onEnd(async () => {

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
@@ -88,6 +89,26 @@ test('a proxy’s page is a refusal too, and no answer where one is needed', asy
   await expect(client.json(get())).rejects.toMatchObject({ code: 'ERR_KUBE_OVERLOADED' });
   api.script((response) => response.end('<html>'));
   await expect(client.json(get())).rejects.toMatchObject({ code: 'ERR_KUBE_PROTOCOL' });
+});
+
+test('a server that takes connections and says nothing, not even in the handshake, is given up', async () => {
+  const api = await startFakeApi();
+  const silent = createTcpServer((socket) => socket.on('error', () => {}));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onEnd(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const access = { ...api.access, server: new URL(`https://127.0.0.1:${port}`) };
+  const client = clientTo(access, { connectMs: 3_000, requestMs: 50 });
+  await expect(client.json(get())).rejects.toMatchObject({ code: 'ERR_KUBE_TIMEOUT' });
+  await expect(client.stream(get())).rejects.toMatchObject({ code: 'ERR_KUBE_TIMEOUT' });
+  const reason = new Error('enough');
+  const signal = AbortSignal.abort(reason);
+  await expect(client.json(get({ signal }))).rejects.toBe(reason);
+  const later = new AbortController();
+  const asked = client.json(get({ signal: later.signal, timeoutMs: 3_000 }));
+  later.abort(reason);
+  await expect(asked).rejects.toBe(reason);
 });
 
 test('an answer that does not come, or does not end, is given up', async () => {
