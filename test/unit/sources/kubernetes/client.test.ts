@@ -91,7 +91,9 @@ test('a proxy’s page is a refusal too, and no answer where one is needed', asy
   await expect(client.json(get())).rejects.toMatchObject({ code: 'ERR_KUBE_PROTOCOL' });
 });
 
-test('a server that takes connections and says nothing, not even in the handshake, is given up', async () => {
+test('a server that takes connections and says nothing, not even in the handshake, is given up', {
+  timeout: 15_000,
+}, async () => {
   const api = await startFakeApi();
   const silent = createTcpServer((socket) => socket.on('error', () => {}));
   silent.listen(0, '127.0.0.1');
@@ -99,7 +101,7 @@ test('a server that takes connections and says nothing, not even in the handshak
   onEnd(() => silent.close());
   const { port } = silent.address() as AddressInfo;
   const access = { ...api.access, server: new URL(`https://127.0.0.1:${port}`) };
-  const client = clientTo(access, { connectMs: 3_000, requestMs: 50 });
+  const client = clientTo(access, { connectMs: 40_000, requestMs: 50 });
   await expect(client.json(get())).rejects.toMatchObject({ code: 'ERR_KUBE_TIMEOUT' });
   await expect(client.stream(get())).rejects.toMatchObject({ code: 'ERR_KUBE_TIMEOUT' });
   const reason = new Error('enough');
