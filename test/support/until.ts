@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** For a machine in trouble; what tests wait for takes milliseconds. */
-const patienceMs = 15_000;
+const patienceMs = 30_000;
 const intervalMs = 10;
 
 type Seen<T> = T | undefined | false | null;
