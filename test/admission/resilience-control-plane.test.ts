@@ -48,6 +48,8 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
+  // What a test before left as it should not, because it failed, is not to fail this one.
+  await mendAll(cluster.kube);
   await edit(first, byFirst, bySecond);
 }, 130_000);
 
@@ -112,6 +114,15 @@ function load() {
       return faults.list();
     },
   };
+}
+
+async function mendAll({ apiServer, etcd }: Kube): Promise<void> {
+  if (etcd.program.hasEnded()) {
+    await etcd.program.start();
+    await etcd.ready();
+  }
+  if (apiServer.hasEnded()) await apiServer.start();
+  else apiServer.resume();
 }
 
 type Outage = readonly [
