@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import { type CertificateRandomness, systemRandomness } from './issue.ts';
 import { type PlanStep, planServingCertificate } from './plan.ts';
 import { readSecret, type SecretLocation, type StoredSecret, writeSecret } from './secret.ts';
@@ -123,7 +123,7 @@ class Keeper {
       if (signal.aborted) return;
       this.#settled = undefined;
       // Somebody else was sooner; the next round sees what they wrote.
-      if (error instanceof KubernetesError && error.code === 'ERR_KUBE_CONFLICT') return;
+      if (isKubernetesError(error, 'ERR_KUBE_CONFLICT')) return;
       const message = error instanceof Error ? error.message : String(error);
       if (message !== this.#failure) report.failed(error);
       this.#failure = message;

@@ -2,7 +2,7 @@
 
 import { isRecord, ownField } from '../../model/manifest.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError, KubernetesError } from '../../sources/kubernetes/errors.ts';
 import { CertificateError } from './errors.ts';
 import { emptyState, readSecretData, type StoredState, writeSecretData } from './secret-data.ts';
 import type { ServingState } from './serving-state.ts';
@@ -28,7 +28,7 @@ export async function readSecret(location: SecretLocation, signal: AbortSignal):
   try {
     object = await client.json({ path: pathOf(location), signal, timeoutMs: requestMs });
   } catch (error) {
-    if (!(error instanceof KubernetesError && error.code === 'ERR_KUBE_NOT_FOUND')) throw error;
+    if (!isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
     return { state: emptyState, object: undefined };
   }
   if (!isRecord(object) || typeof ownField(ownField(object, 'metadata'), 'resourceVersion') !== 'string') {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { fromPem } from '../../crypto/pem.ts';
 import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import { CertificateError } from './errors.ts';
 import { fieldManager } from './secret.ts';
 
@@ -54,7 +54,7 @@ async function readOne(
   try {
     object = await client.json({ path, signal, timeoutMs: requestMs });
   } catch (error) {
-    if (error instanceof KubernetesError && error.code === 'ERR_KUBE_NOT_FOUND') return undefined;
+    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return undefined;
     throw error;
   }
   const { success, data } = configuration.safeParse(object);

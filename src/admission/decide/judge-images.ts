@@ -14,7 +14,7 @@ import { AdmissionError } from '../errors.ts';
 import type { ImageJudge, ImageQuestion, PullCredentials } from '../images/image-judge.ts';
 import type { JudgedImage } from '../images/judge-image.ts';
 import { namingPolicies } from '../images/must-be-qualified.ts';
-import type { ImageUse } from '../pod/images.ts';
+import { type ImageUse, maxImages } from '../pod/images.ts';
 import {
   failureFinding,
   invalidFinding,
@@ -24,9 +24,6 @@ import {
   type Place,
 } from './image-findings.ts';
 import { needsRegistry } from './registry-need.ts';
-
-/** Different ones of one object: each costs a look at a registry, within the time of one request. */
-const maxImages = 200;
 
 export interface ImagesQuestion {
   readonly asker: NonNullable<ImageQuestion['asker']>;

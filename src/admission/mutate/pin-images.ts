@@ -4,7 +4,7 @@
 import { formatReference, isQualified, parseReference } from '../../registry/reference.ts';
 import type { ImageJudge, ImageQuestion, PullCredentials } from '../images/image-judge.ts';
 import { namingPolicies } from '../images/must-be-qualified.ts';
-import type { ImageUse } from '../pod/images.ts';
+import { type ImageUse, maxImages } from '../pod/images.ts';
 import type { JsonPatch } from './json-patch.ts';
 
 export interface Pinning {
@@ -14,9 +14,6 @@ export interface Pinning {
   readonly credentials: () => Promise<PullCredentials>;
   readonly signal: AbortSignal;
 }
-
-/** Different ones of one pod. Each may cost a look at a registry; pods with more are refused when they are judged. */
-const maxImages = 200;
 
 /** Never rejects: an image that cannot be resolved stays as it is, and whoever validates says why it may not. */
 export async function pinImages(images: readonly ImageUse[], pinning: Pinning): Promise<JsonPatch> {

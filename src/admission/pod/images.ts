@@ -3,6 +3,9 @@
 import { type ContainerList, containersOf } from './containers.ts';
 import type { Pod } from './read-pod.ts';
 
+/** Different ones of one object: each costs a look at a registry, within the time of one request. */
+export const maxImages = 200;
+
 export interface ImageUse {
   readonly list: ContainerList | 'volumes';
   /** Of the container, or of the volume. */

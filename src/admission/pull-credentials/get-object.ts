@@ -1,7 +1,7 @@
 // One object by its name. Nothing is listed and nothing is watched: a role that allows no more than `get` is enough.
 
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import { objectRequestMs } from './limits.ts';
 import { objectPath } from './object-path.ts';
 
@@ -24,9 +24,8 @@ export async function getObject(
   try {
     return { kind: 'found', object: await client.json({ path, signal, timeoutMs: objectRequestMs }) };
   } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    if (error.code === 'ERR_KUBE_NOT_FOUND') return { kind: 'absent' };
-    if (error.code === 'ERR_KUBE_FORBIDDEN') return { kind: 'forbidden' };
+    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return { kind: 'absent' };
+    if (isKubernetesError(error, 'ERR_KUBE_FORBIDDEN')) return { kind: 'forbidden' };
     throw error;
   }
 }

@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError, type KubernetesErrorCode } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { AdmissionDecision } from '../decision.ts';
 import type { AdmissionRequest } from '../review/request.ts';
@@ -180,7 +180,7 @@ class Recorder implements EventRecorder {
       try {
         return await this.#patch(entry);
       } catch (error) {
-        if (!hasCode(error, 'ERR_KUBE_NOT_FOUND')) throw error;
+        if (!isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
         // It ran out, or somebody tidied up.
         entry.exists = false;
         entry.name = this.#settings.newName();
@@ -198,7 +198,7 @@ class Recorder implements EventRecorder {
       await client.json({ ...request, timeoutMs: limits.requestMs });
     } catch (error) {
       // Nobody else has the name: it is there, and the answer that would have said so was lost.
-      if (!hasCode(error, 'ERR_KUBE_CONFLICT')) throw error;
+      if (!isKubernetesError(error, 'ERR_KUBE_CONFLICT')) throw error;
     }
   }
 
@@ -217,8 +217,4 @@ class Recorder implements EventRecorder {
 
 function eventsOf({ namespace }: EventSubject): string {
   return `/apis/events.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/events`;
-}
-
-function hasCode(error: unknown, code: KubernetesErrorCode): boolean {
-  return error instanceof KubernetesError && error.code === code;
 }

@@ -3,7 +3,7 @@
 import { ownField } from '../../model/manifest.ts';
 import type { Clock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { AdmissionDecision, ImageFinding } from '../decision.ts';
 import type { AdmissionRequest } from '../review/request.ts';
@@ -84,8 +84,8 @@ export class NamespaceRecheck {
         return { content: progress.collector.content(), pods: progress.pods };
       } catch (error) {
         // Judging a page took longer than the API server remembers the list: on from a new one.
-        const expired = hasCode(error, 'ERR_KUBE_EXPIRED') && progress.done.size > before;
-        const tooLarge = hasCode(error, 'ERR_KUBE_TOO_LARGE') && limit > 1;
+        const expired = isKubernetesError(error, 'ERR_KUBE_EXPIRED') && progress.done.size > before;
+        const tooLarge = isKubernetesError(error, 'ERR_KUBE_TOO_LARGE') && limit > 1;
         if (!expired && !tooLarge) throw error;
         if (tooLarge) limit = Math.ceil(limit / 10);
       }
@@ -190,8 +190,4 @@ function asked(images: readonly ImageFinding[], verified: Set<string>): number {
     if (decision === 'verified') verified.add(image);
   }
   return count;
-}
-
-function hasCode(error: unknown, code: KubernetesError['code']): boolean {
-  return error instanceof KubernetesError && error.code === code;
 }

@@ -2,7 +2,7 @@
 
 import { ownField } from '../../model/manifest.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 
 export interface ReportKind {
   readonly apiVersion: string;
@@ -41,7 +41,7 @@ async function isServed(kind: ReportKind, client: KubeClient, signal: AbortSigna
       resources.some((each) => ownField(each, 'name') === kind.plural && ownField(each, 'kind') === kind.kind)
     );
   } catch (error) {
-    if (error instanceof KubernetesError && error.code === 'ERR_KUBE_NOT_FOUND') return false;
+    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return false;
     throw error;
   }
 }

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord, ownField } from '../../model/manifest.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError, KubernetesError } from '../../sources/kubernetes/errors.ts';
 import { type ReportContent, reportLabels, reportName } from './policy-report.ts';
 import { pathOfReports, type ReportKind } from './report-kinds.ts';
 
@@ -66,7 +66,7 @@ async function read(path: string, { client, signal }: ReportWriterOptions): Prom
     if (isRecord(answer)) return answer;
     throw new KubernetesError('ERR_KUBE_PROTOCOL', `${path}: the answer is no object`);
   } catch (error) {
-    if (error instanceof KubernetesError && error.code === 'ERR_KUBE_NOT_FOUND') return undefined;
+    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return undefined;
     throw error;
   }
 }

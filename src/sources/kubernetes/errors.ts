@@ -44,3 +44,11 @@ export class KubernetesError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** Whether it is one of ours, of one of these codes. */
+export function isKubernetesError(
+  error: unknown,
+  ...codes: readonly [KubernetesErrorCode, ...KubernetesErrorCode[]]
+): error is KubernetesError {
+  return error instanceof KubernetesError && codes.includes(error.code);
+}

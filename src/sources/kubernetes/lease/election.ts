@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import type { KubeClient } from '../cluster/client.ts';
-import { KubernetesError, type KubernetesErrorCode } from '../errors.ts';
+import { isKubernetesError } from '../errors.ts';
 import { encodeLease, type LeaseRecord, microTime, parseLease } from './lease-record.ts';
 import { holds, type Moment, momentOf } from './tenure.ts';
 
@@ -124,7 +124,7 @@ class Candidate {
       this.#isOwn = false;
       if (signal.aborted) return;
       // Somebody else has written. Any other failure ends the tenure in its own time.
-      if (hasCode(error, 'ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND')) this.#confirmed = undefined;
+      if (isKubernetesError(error, 'ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND')) this.#confirmed = undefined;
       else report.failed(error);
     }
   }
@@ -135,7 +135,7 @@ class Candidate {
     try {
       record = parseLease(await client.json({ path: this.#lease, signal, timeoutMs: timing.requestMs }));
     } catch (error) {
-      if (!hasCode(error, 'ERR_KUBE_NOT_FOUND')) throw error;
+      if (!isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
     }
     const isNew =
       this.#observed === undefined || this.#observed.record?.resourceVersion !== record?.resourceVersion;
@@ -197,8 +197,4 @@ class Candidate {
     this.#said = leads;
     this.#settings.report.leading(leads);
   }
-}
-
-function hasCode(error: unknown, ...codes: readonly KubernetesErrorCode[]): boolean {
-  return error instanceof KubernetesError && codes.includes(error.code);
 }

@@ -1,7 +1,7 @@
 // All objects of one kind as they were at one moment, page by page.
 
 import type { KubeClient } from '../cluster/client.ts';
-import { KubernetesError } from '../errors.ts';
+import { isKubernetesError, KubernetesError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { ResourceType } from './resource-type.ts';
 import { type ListPage, readListPage, type WireObject } from './wire.ts';
@@ -29,7 +29,7 @@ export async function listAll<T>(options: ListOptions<T>): Promise<Listed<T>> {
   try {
     return await listPages(options, { limit: String(options.limits.pageObjects) });
   } catch (error) {
-    if (!(error instanceof KubernetesError && error.code === 'ERR_KUBE_EXPIRED')) throw error;
+    if (!isKubernetesError(error, 'ERR_KUBE_EXPIRED')) throw error;
     return await listPages(options, {});
   }
 }
