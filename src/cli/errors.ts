@@ -197,6 +197,7 @@ const exitCodeOfAdmissionError: Readonly<Record<AdmissionErrorCode, ExitCode>> =
   ERR_REVIEW_INVALID: exitCodes.usage,
   ERR_KIND_NOT_JUDGED: exitCodes.usage,
   ERR_POD_INVALID: exitCodes.usage,
+  ERR_OBJECT_INVALID: exitCodes.usage,
   ERR_POLICIES_UNKNOWN: exitCodes.unavailable,
 };
 

@@ -6,6 +6,7 @@ import { registerAdmit } from './commands/admit.ts';
 import { registerAgent } from './commands/agent.ts';
 import { registerAttest } from './commands/attest.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
+import { registerCheck } from './commands/check.ts';
 import { registerControlPlane } from './commands/control-plane.ts';
 import { registerCopy } from './commands/copy.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -51,7 +52,7 @@ const signingCommands: readonly Register[] = [
   registerKey,
 ];
 
-const admissionCommands: readonly Register[] = [registerAdmit, registerPolicy];
+const admissionCommands: readonly Register[] = [registerAdmit, registerPolicy, registerCheck];
 
 /** Where output goes. */
 export interface CliStreams {

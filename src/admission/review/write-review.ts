@@ -47,6 +47,7 @@ const statusOf: Readonly<Record<AdmissionErrorCode, typeof forbidden>> = {
   ERR_REVIEW_INVALID: forbidden,
   ERR_KIND_NOT_JUDGED: forbidden,
   ERR_POD_INVALID: forbidden,
+  ERR_OBJECT_INVALID: forbidden,
   ERR_POLICIES_UNKNOWN: unavailable,
 };
 

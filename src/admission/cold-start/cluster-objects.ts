@@ -1,0 +1,189 @@
+// What a cold start depends on, out of the objects of a cluster: namespaces, what makes pods, Services, webhooks. Everything else
+// is passed over.
+
+import { z } from 'zod';
+import { isRecord, ownField } from '../../model/manifest.ts';
+import { readWith } from '../../model/read-with.ts';
+import type { LabelSelector } from '../../model/selector.ts';
+import { AdmissionError } from '../errors.ts';
+import { podOf } from '../pod/pod-of.ts';
+import type { Pod } from '../pod/read-pod.ts';
+
+export interface ClusterObjects {
+  /** Labels by name. */
+  readonly namespaces: ReadonlyMap<string, Labels>;
+  readonly workloads: readonly Workload[];
+  readonly services: readonly Service[];
+  readonly webhooks: readonly Webhook[];
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** What makes pods again when all of them are gone. */
+export interface Workload {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The template. */
+  readonly pod: Pod;
+  readonly priorityClass: string | undefined;
+}
+
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  /** Empty: it selects no pods. */
+  readonly selector: Labels;
+}
+
+/** One webhook of a configuration. */
+export interface Webhook {
+  readonly configuration: string;
+  readonly name: string;
+  readonly failsClosed: boolean;
+  /** Whether the API server asks it before a pod is made. */
+  readonly judgesPods: boolean;
+  readonly namespaceSelector: LabelSelector | undefined;
+  readonly objectSelector: LabelSelector | undefined;
+  /** Where it is served; undefined: outside of the cluster, or at an address that says nothing about where. */
+  readonly service: { readonly namespace: string; readonly name: string } | undefined;
+}
+
+const stringMap = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((map) => map ?? {});
+const metadata = z.object({ name: z.string(), namespace: z.string().nullish(), labels: stringMap });
+const words = z
+  .array(z.string())
+  .nullish()
+  .transform((list) => list ?? []);
+
+const selector = z
+  .object({
+    matchLabels: stringMap,
+    matchExpressions: z
+      .array(
+        z.object({
+          key: z.string(),
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: words,
+        }),
+      )
+      .nullish()
+      .transform((list) => list ?? []),
+  })
+  .nullish();
+
+const service = z.object({ metadata, spec: z.object({ selector: stringMap }).nullish() });
+
+const configuration = z.object({
+  metadata,
+  webhooks: z
+    .array(
+      z.object({
+        name: z.string(),
+        // The API server's default: `Fail` in admissionregistration.k8s.io/v1.
+        failurePolicy: z.enum(['Fail', 'Ignore']).nullish(),
+        namespaceSelector: selector,
+        objectSelector: selector,
+        clientConfig: z
+          .object({ service: z.object({ namespace: z.string(), name: z.string() }).nullish() })
+          .nullish(),
+        rules: z
+          .array(z.object({ apiGroups: words, resources: words, operations: words }))
+          .nullish()
+          .transform((list) => list ?? []),
+      }),
+    )
+    .nullish(),
+});
+
+/** What makes pods by itself, without another object that made it. */
+const workloadKinds = ['DaemonSet', 'Deployment', 'ReplicationController', 'StatefulSet'];
+const webhookKinds = ['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration'];
+
+/** @throws AdmissionError ERR_OBJECT_INVALID, ERR_POD_INVALID for what the API server would not have taken */
+export function readClusterObjects(objects: readonly unknown[]): ClusterObjects {
+  const namespaces = new Map<string, Labels>();
+  const workloads: Workload[] = [];
+  const services: Service[] = [];
+  const webhooks: Webhook[] = [];
+  for (const object of objects) {
+    const kind = kindOf(object);
+    if (kind === 'Namespace') {
+      const { name, labels } = read(z.object({ metadata }), object, kind).metadata;
+      // The API server writes it, and a file from elsewhere may not have it.
+      namespaces.set(name, { ...labels, 'kubernetes.io/metadata.name': name });
+    } else if (workloadKinds.includes(kind)) {
+      workloads.push(readWorkload(object, kind));
+    } else if (kind === 'Service') {
+      const { spec, ...found } = read(service, object, kind);
+      const { name, labels } = found.metadata;
+      services.push({ ...place(found.metadata), name, labels, selector: spec?.selector ?? {} });
+    } else if (webhookKinds.includes(kind)) {
+      webhooks.push(...readWebhooks(object, kind));
+    }
+  }
+  return { namespaces, workloads, services, webhooks };
+}
+
+/** Without the group: a kind of the same name of another group is none of these. */
+function kindOf(object: unknown): string {
+  const [group = '', kind] = [ownField(object, 'apiVersion'), ownField(object, 'kind')];
+  const isKnown = ['v1', 'apps/v1', 'admissionregistration.k8s.io/v1'].some((each) => each === group);
+  return isKnown && typeof kind === 'string' ? kind : '';
+}
+
+function read<T>(schema: z.ZodType<T>, object: unknown, kind: string): T {
+  const { value, issues } = readWith(schema, object);
+  if (value !== undefined) return value;
+  const name = ownField(ownField(object, 'metadata'), 'name');
+  const problems = issues.map(({ message }) => message).join('; ');
+  throw new AdmissionError(
+    'ERR_OBJECT_INVALID',
+    `${kind} ${typeof name === 'string' ? name : 'without a name'}: ${problems}`,
+  );
+}
+
+function place({ namespace }: z.infer<typeof metadata>): { readonly namespace: string } {
+  return { namespace: namespace || 'default' };
+}
+
+function readWorkload(object: unknown, kind: string): Workload {
+  const found = read(z.object({ metadata }), object, kind).metadata;
+  const [group, version] = kind === 'ReplicationController' ? ['', 'v1'] : ['apps', 'v1'];
+  const { pod, object: template } = podOf(
+    { kind: { group, version, kind }, subResource: undefined },
+    isRecord(object) ? object : {},
+  );
+  const priorityClass = ownField(ownField(template, 'spec'), 'priorityClassName');
+  return {
+    ...{ kind, ...place(found), name: found.name, pod },
+    priorityClass: typeof priorityClass === 'string' ? priorityClass : undefined,
+  };
+}
+
+function readWebhooks(object: unknown, kind: string): readonly Webhook[] {
+  const found = read(configuration, object, kind);
+  return (found.webhooks ?? []).map((webhook) => ({
+    configuration: found.metadata.name,
+    name: webhook.name,
+    failsClosed: webhook.failurePolicy !== 'Ignore',
+    judgesPods: webhook.rules.some(coversNewPods),
+    namespaceSelector: webhook.namespaceSelector ?? undefined,
+    objectSelector: webhook.objectSelector ?? undefined,
+    service: webhook.clientConfig?.service ?? undefined,
+  }));
+}
+
+/** `pods/*` are their subresources alone (RuleWithOperations of admissionregistration.k8s.io/v1). */
+function coversNewPods(rule: Record<'apiGroups' | 'resources' | 'operations', readonly string[]>): boolean {
+  const has = (list: readonly string[], ...any: readonly string[]) => any.some((each) => list.includes(each));
+  return (
+    has(rule.apiGroups, '', '*') &&
+    has(rule.resources, 'pods', '*', '*/*') &&
+    has(rule.operations, 'CREATE', '*')
+  );
+}
