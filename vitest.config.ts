@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -10,6 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Hundreds of real processes on a shared machine: in CI a test gets a second try, and the report says which needed it.
     retry: process.env['CI'] ? 1 : 0,
+    // They wait for their processes most of the time: one file at a time would leave a machine with two cores idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // A run that finds no test, or one left focused, is a failure.
     passWithNoTests: false,
     allowOnly: false,
