@@ -2,6 +2,7 @@
 
 import type { Policy } from '../model/mesh.ts';
 import { policiesForNamespace } from '../policy/selection.ts';
+import type { Advice } from './advice.ts';
 import type { ImageJudge, PullCredentials } from './images/image-judge.ts';
 import type { PullIdentity } from './pod/pull-identity.ts';
 import type { SidecarSettings } from './sidecar/settings.ts';
@@ -16,6 +17,8 @@ export interface AdmissionContext {
   readonly credentials: (pod: PullIdentity, signal: AbortSignal) => Promise<PullCredentials>;
   /** Undefined: this installation injects none. */
   readonly sidecar: SidecarSettings | undefined;
+  /** For whoever is told; that of a cluster unless given. */
+  readonly advice?: Advice;
 }
 
 /** The policies that hold for a namespace. */

@@ -16,8 +16,10 @@ export const findingCodes = [
   /** It lacks a signature, or an attestation, that is asked for. */
   'image-not-verified',
   'image-revoked',
-  /** The registry, a key, or the time: says nothing about the image. */
+  /** The registry, a key management service, or the time: says nothing about the image. */
   'image-unknown',
+  /** Keys, a trusted root or a condition of a policy are of no use: says nothing about the image, and stays so. */
+  'policy-unusable',
   'sidecar-missing',
   /** What bears the name of the sidecar is not what this mesh injects. */
   'sidecar-altered',
@@ -71,7 +73,7 @@ export interface AdmissionDecision {
   readonly unchanged: boolean;
 }
 
-/** Denied for nothing but what could not be asked: that says nothing about the object, and another try may be answered. */
+/** Denied for nothing but what could not be judged: that says nothing about the object, and later it may pass. */
 export function isUnanswered({
   allowed,
   findings,
@@ -79,8 +81,12 @@ export function isUnanswered({
   const enforced = findings.filter(({ enforcement }) => enforcement === 'enforce');
   return (
     !allowed &&
-    enforced.some(({ code }) => code === 'image-unknown') &&
+    enforced.some(({ code }) => isNotJudged(code)) &&
     // A tag that could not be resolved could not be pinned either.
-    enforced.every(({ code }) => code === 'image-unknown' || code === 'image-not-digest')
+    enforced.every(({ code }) => isNotJudged(code) || code === 'image-not-digest')
   );
+}
+
+function isNotJudged(code: FindingCode): boolean {
+  return code === 'image-unknown' || code === 'policy-unusable';
 }

@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Policy } from '../model/mesh.ts';
 import { enforcements } from '../policy/enforcement.ts';
+import { clusterAdvice } from './advice.ts';
 import { type AdmissionContext, holdingPolicies } from './context.ts';
 import { judgeImages } from './decide/judge-images.ts';
 import { judgePromises, selectingPolicies, sidecarOf } from './decide/judge-promises.ts';
@@ -28,23 +29,25 @@ export async function judgeRequest(
   const judged = podOf(request, request.object);
   const before = request.oldObject && podOf(request, request.oldObject);
   const policies = holdingPolicies(context, request.namespace);
+  const { advice = clusterAdvice, sidecar } = context;
   if (before !== undefined && isUnchanged(judged, before, policies)) return unchanged;
 
   // Pods of a template come anew, all of them: what they were like before is no help.
   const earlier = judged.kind === 'pod' ? before : undefined;
   const { findings, images } = await judgeImages({
     asker: { tenant: request.namespace, request: request.uid },
-    images: imagesToJudge(judged, earlier, context.sidecar).map((use) => ({
+    images: imagesToJudge(judged, earlier, sidecar).map((use) => ({
       ...use,
       field: `${judged.fieldPrefix}${use.field}`,
     })),
     kind: judged.kind,
     policies,
+    advice,
     judge: context.judge,
     credentials: async () => await context.credentials(pullIdentityOf(request.namespace, judged.pod), signal),
     signal,
   });
-  const promises = judgePromises(judged, earlier, { policies, sidecar: context.sidecar });
+  const promises = judgePromises(judged, earlier, { policies, sidecar, advice });
   return decide([...findings, ...promises], images);
 }
 

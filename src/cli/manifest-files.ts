@@ -12,7 +12,7 @@ import { namingFile, readNamedFile } from './named-file.ts';
 const standardInput = '-';
 const endings = ['.yaml', '.yml', '.json'];
 /** Of `trellis policy test`, which may stand beside what they are about. */
-export const policyTestEnding = '.test.yaml';
+const policyTestEndings = ['.test.yaml', '.test.yml'];
 const maxShownProblems = 10;
 
 export interface ManifestFile {
@@ -61,7 +61,7 @@ async function filesAt(what: string, path: string): Promise<readonly string[]> {
   // A file that is left out is one that nobody judges, or a policy that nobody obeys.
   const names = await namingFile(what, path, () => readdir(path, { recursive: true }));
   const wanted = names
-    .filter((name) => !name.endsWith(policyTestEnding) && endings.some((ending) => name.endsWith(ending)))
+    .filter((name) => !isPolicyTest(name) && endings.some((ending) => name.endsWith(ending)))
     .sort();
   if (wanted.length === 0 || wanted.length > maxFiles) {
     const problem =
@@ -69,6 +69,10 @@ async function filesAt(what: string, path: string): Promise<readonly string[]> {
     throw new CliError('ERR_USAGE', `${what} ${path}: the directory ${problem}`);
   }
   return wanted.map((name) => join(path, name));
+}
+
+export function isPolicyTest(path: string): boolean {
+  return policyTestEndings.some((ending) => path.endsWith(ending));
 }
 
 async function readText(what: string, path: string): Promise<string> {

@@ -1,6 +1,7 @@
 // Where each registry is and how much may be asked of it at the same time: the same whoever asks. Looked up when it is
 // first needed: until then it is not known whether it has TLS.
 
+import { LRUCache } from 'lru-cache';
 import { RegistryError } from './errors.ts';
 import { type DestinationRules, isLoopbackName, type Zone } from './http/destination.ts';
 import { type RetryRules, Transient, withRetries } from './http/retry.ts';
@@ -32,7 +33,7 @@ const maxPlaces = 256;
 
 export function createPlaces(options: PlacesOptions): PlaceOf {
   const { rules, loopbackRegistries, limits, retry } = options;
-  const places = new Map<string, Place>();
+  const places = new LRUCache<string, Place>({ max: maxPlaces });
 
   async function find(registry: string, signal: AbortSignal | undefined): Promise<Place> {
     const { hostname } = new URL(`https://${registry}`);
@@ -50,8 +51,6 @@ export function createPlaces(options: PlacesOptions): PlaceOf {
     // Two that were found at the same time: the first one stays.
     const place = places.get(registry) ?? held;
     places.set(registry, place);
-    const [oldest] = places.keys();
-    if (places.size > maxPlaces && oldest !== undefined) places.delete(oldest);
     return place;
   };
 }

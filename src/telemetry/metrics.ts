@@ -36,7 +36,7 @@ const authzCauses = [
   'internal',
 ] as const;
 
-/** What admission is asked about; everything else is one of `other`. */
+/** What admission judges, of which the compiler sees to it that none is missing; everything else is one of `other`. */
 const admittedKinds = [
   'Pod',
   'Deployment',
@@ -58,6 +58,7 @@ const findingCodes = [
   'image-not-verified',
   'image-revoked',
   'image-unknown',
+  'policy-unusable',
   'sidecar-missing',
   'sidecar-altered',
   'identity-exposed',
@@ -215,6 +216,16 @@ function admissionMetrics(registry: Registry) {
     imageCacheEntries: boundedGauge(registry, {
       name: 'trellis_image_cache_entries',
       help: 'Images that are remembered.',
+      labels: {},
+    }),
+    imageLooks: boundedGauge(registry, {
+      name: 'trellis_image_looks_under_way',
+      help: 'Images whose signatures are being looked at, those that wait for their turn included.',
+      labels: {},
+    }),
+    registryRequests: boundedCounter(registry, {
+      name: 'trellis_registry_requests_total',
+      help: 'HTTP requests sent to registries.',
       labels: {},
     }),
     servingCertificateExpiry: boundedGauge(registry, {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { type MutationContext, mutate } from '../../src/admission/mutate/mutate.ts';
-import type { AdmissionRequest } from '../../src/admission/review/request.ts';
 import { checkSidecar } from '../../src/admission/sidecar/check-sidecar.ts';
 import type { PodObject } from '../../src/admission/sidecar/pod-object.ts';
 import type { SidecarSettings } from '../../src/admission/sidecar/settings.ts';
@@ -16,6 +15,7 @@ import { policiesForNamespace } from '../../src/policy/selection.ts';
 import { anonymous } from '../../src/registry/auth/credentials.ts';
 import { digestOf } from '../../src/registry/digest.ts';
 import { formatReference } from '../../src/registry/reference.ts';
+import { requestOf } from '../support/review.ts';
 import { patched } from '../unit/admission/sidecar/support.ts';
 
 const folder = join(import.meta.dirname, 'sidecar');
@@ -48,11 +48,7 @@ async function outcome(text: string): Promise<object> {
     ({ metadata: { namespace, name }, spec }): Policy => ({ namespace, name, spec: spec as Policy['spec'] }),
   );
   const { namespace, labels = {} } = pod.metadata;
-  const request: AdmissionRequest = {
-    ...{ uid: 'golden', operation: 'CREATE', namespace, name: pod.metadata.name, dryRun: false },
-    ...{ kind: { group: '', version: 'v1', kind: 'Pod' }, subResource: undefined, oldObject: undefined },
-    object: pod as unknown as PodObject,
-  };
+  const request = requestOf(pod as unknown as PodObject, { namespace, name: pod.metadata.name });
   const credentials = async () => ({ scope: '', source: anonymous });
   const rootNamespace = 'trellis-system';
   const context: MutationContext = { policies, rootNamespace, judge, credentials, sidecar };

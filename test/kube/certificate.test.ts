@@ -9,6 +9,7 @@ import { systemClock } from '../../src/sources/kubernetes/clock.ts';
 import { createKubeClient } from '../../src/sources/kubernetes/cluster/client.ts';
 import { defaultLimits } from '../../src/sources/kubernetes/limits.ts';
 import { onEnd } from '../support/cleanup.ts';
+import { allowing } from '../support/kube/stand-in-webhook.ts';
 import { type Kube, startKube } from '../support/kube.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -136,7 +137,7 @@ function startReplica(leads: boolean): Replica {
 async function serve(certificate: ServingSource): Promise<void> {
   const allow = async (body: unknown): Promise<object> => {
     const { uid } = (body as { request: { uid: string } }).request;
-    return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, allowed: true } };
+    return allowing(uid);
   };
   const server = await startWebhookServer({
     ...{ host: '127.0.0.1', port, certificate, validate: allow, mutate: allow },

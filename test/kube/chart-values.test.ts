@@ -3,8 +3,11 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
+import { type JudgedKind, judgedKinds } from '../../src/admission/pod/judged-kinds.ts';
+import { duration } from '../../src/cli/options.ts';
 import { createCustomResourceValidator } from '../../src/model/crd-validator.ts';
 import { readCustomResourceDefinitions } from '../../src/sources/crds.ts';
 import { onEnd } from '../support/cleanup.ts';
@@ -76,8 +79,8 @@ test('every value that there is has its place in the schema', async () => {
   const missing = (node: Record<string, unknown>, value: unknown, path: string): string[] => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
     const properties = node['properties'] as Record<string, Record<string, unknown>> | undefined;
-    // A map of the user's own.
-    if (properties === undefined) return [];
+    // A map of the user's own, or a policy, which need not have all fields that there are.
+    if (properties === undefined || path === 'values.defaultPolicy.spec') return [];
     const own = node['additionalProperties'] === false ? [] : [`${path} takes anything`];
     const names = [...new Set([...Object.keys(value), ...Object.keys(properties)])].filter(
       (key) => key !== 'global',
@@ -96,6 +99,7 @@ test('every value that there is has its place in the schema', async () => {
 
 describe('refused:', () => {
   const webhook = (values: object) => ({ webhook: values });
+  const defaultPolicy = (spec: object) => ({ defaultPolicy: { spec } });
   const provided = (values: object) => webhook({ certificate: { mode: 'provided', provided: values } });
   test.each<[string, object, RegExp]>([
     [
@@ -168,6 +172,26 @@ describe('refused:', () => {
       /would not be used: set webhook\.certificate\.mode to provided/,
     ],
     ['a duration that is none', webhook({ recheckInterval: 'hourly' }), /at '\/webhook\/recheckInterval'/],
+    ['a pause of nothing', webhook({ recheckInterval: '0s' }), /at '\/webhook\/recheckInterval'/],
+    ['an identity for no time', { controlPlane: { svidTtl: '0h0m' } }, /at '\/controlPlane\/svidTtl'/],
+    [
+      'a field that no policy has',
+      defaultPolicy({ enforcment: 'warn' }),
+      /at '\/defaultPolicy\/spec': additional properties 'enforcment'/,
+    ],
+    ...['enforcement', 'postQuantumEncryption', 'quantumAuthentication', 'complianceLevel'].map(
+      (field): [string, object, RegExp] => [
+        `a policy with a wrong ${field}`,
+        defaultPolicy({ [field]: 'maximum' }),
+        new RegExp(`at '/defaultPolicy/spec/${field}': value must be one of '`),
+      ],
+    ),
+    [
+      'rules that are no list',
+      defaultPolicy({ images: {} }),
+      /at '\/defaultPolicy\/spec\/images': got object/,
+    ],
+    ['no rules', defaultPolicy({ images: [] }), /at '\/defaultPolicy\/spec\/images': minItems/],
     [
       'a mirror of nothing',
       webhook({ registries: { mirrors: ['mirror.example'] } }),
@@ -199,6 +223,79 @@ describe('refused:', () => {
     const refused = await helm(args, { image: imageValues });
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('Helm 4 is needed') });
     expect(await helm(args, { image: imageValues, allowHelm3: true })).toMatchObject({ status: 0 });
+  });
+});
+
+/** A Helm for each value. */
+const renderingAllMs = 180_000;
+
+test(
+  'a value that is taken away is missed by name, or was not needed',
+  async () => {
+    const values = parse(await readFile(join(chartDirectory, 'values.yaml'), 'utf8'));
+    const args = ['template', 'trellis', chartDirectory, '--namespace', releaseNamespace];
+    const given = { ...everything, networkPolicy: { enabled: true } };
+    for (const path of pathsOf(values)) {
+      const { status, stdout, stderr } = await helm([...args, '--set', `${path}=null`], given);
+      const name = path.slice(path.lastIndexOf('.') + 1);
+      // Words of the chart's own are as good as those of the schema, and name all of the path.
+      if (status !== 0) {
+        expect(stderr, path).toMatch(new RegExp(`missing property '${name}'|execution error .*${path}`));
+      } else {
+        const objects = parseAllDocuments(stdout).map((document) => document.toJS() as unknown);
+        expect(JSON.stringify(objects.filter(Boolean)), path).not.toMatch(/null|=""|nil/);
+      }
+    }
+  },
+  renderingAllMs,
+);
+
+/** Of every value, and of what it is in. */
+function pathsOf(values: object, above = ''): readonly string[] {
+  return Object.entries(values).flatMap(([key, value]) => {
+    const path = `${above}${key}`;
+    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isMap ? [path, ...pathsOf(value, `${path}.`)] : [path];
+  });
+}
+
+describe('the schema of the values says the same as', () => {
+  const readSchema = async () =>
+    JSON.parse(await readFile(join(chartDirectory, 'values.schema.json'), 'utf8')) as {
+      $defs: { duration: object };
+      properties: { defaultPolicy: { properties: { spec: { properties: object } } } };
+    };
+
+  test('the CustomResourceDefinition about the fields of a policy, down to where lists and objects begin', async () => {
+    const crd = parse(await readFile(join(chartDirectory, 'crds/QuantumSecurityPolicy.yaml'), 'utf8'));
+    const { properties } = crd.spec.versions[0].schema.openAPIV3Schema.properties.spec as {
+      properties: Readonly<Record<string, object>>;
+    };
+    const below = ['description', 'default', 'required', 'properties', 'items'];
+    const flat = Object.entries(properties).map(([field, schema]) => {
+      const keywords = Object.entries(schema).filter(
+        ([key]) => !below.includes(key) && !key.startsWith('x-'),
+      );
+      return [field, Object.fromEntries(keywords)] as const;
+    });
+    const schema = await readSchema();
+    expect(schema.properties.defaultPolicy.properties.spec.properties).toEqual(Object.fromEntries(flat));
+  });
+
+  test('the command line about durations', async () => {
+    const { $defs } = await readSchema();
+    const isDuration = new Ajv2020({ strict: false }).compile($defs.duration);
+    const takes = (text: string): boolean => {
+      try {
+        return duration(text) > 0;
+      } catch {
+        return false;
+      }
+    };
+    const good = ['30s', '10m', '1h30m', '500ms', '1m30h', '0h1s', '010m', '99999h', '1h1m1s1ms'];
+    const bad = ['', '0s', '0h0m0ms', '1', '1d', '1.5h', '-1h', ' 1h', '1h\n', '100000h', '1h1m1s1ms1s', 'h'];
+    for (const text of good) expect([text, takes(text), isDuration(text)]).toEqual([text, true, true]);
+    for (const text of bad) expect([text, takes(text), isDuration(text)]).toEqual([text, false, false]);
   });
 });
 
@@ -247,9 +344,18 @@ test('and with all values set', async () => {
   expect(args.join(' ')).not.toContain('--certificate-secret');
 });
 
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly apiVersions: readonly string[];
+  readonly resources: readonly string[];
+  readonly operations: readonly string[];
+  readonly scope: string;
+}
+
 interface Configuration {
   readonly webhooks: readonly {
     readonly failurePolicy: string;
+    readonly rules: readonly Rule[];
     readonly namespaceSelector: object;
     readonly clientConfig: { readonly caBundle?: string };
   }[];
@@ -276,6 +382,39 @@ test('one value says which namespaces are exempt, and the release’s own always
   }
   const [validating, mutating] = configurations(await render(helm, { exemptNamespaces: [] }));
   expect([validating, mutating].map((each) => each?.webhooks[0]?.failurePolicy)).toEqual(['Fail', 'Ignore']);
+});
+
+describe('asked about is', () => {
+  /** Each resource with what is asked about it, as `apps/v1/deployments CREATE UPDATE`. */
+  const asked = (rules: readonly Rule[]) =>
+    rules
+      .flatMap(({ apiGroups, apiVersions, resources, operations }) =>
+        apiGroups.flatMap((group) =>
+          apiVersions.flatMap((version) =>
+            resources.map((resource) => [`${group}/${version}/${resource}`, ...operations].join(' ')),
+          ),
+        ),
+      )
+      .sort();
+  const inWords = ({ group, version, resource, subResources }: JudgedKind) => [
+    `${group}/${version}/${resource} CREATE UPDATE`,
+    ...subResources.map((subResource) => `${group}/${version}/${resource}/${subResource} UPDATE`),
+  ];
+
+  test('every kind that is judged, and no other: that would be refused', async () => {
+    const [validating, mutating] = configurations(await render(helm));
+    const rules = validating?.webhooks.flatMap((webhook) => webhook.rules) ?? [];
+    expect(asked(rules)).toEqual(judgedKinds.flatMap(inWords).sort());
+    for (const { scope } of [...rules, ...(mutating?.webhooks[0]?.rules ?? [])]) {
+      expect(scope).toBe('Namespaced');
+    }
+  });
+
+  test('whether it should be changed, of pods alone, and not while they are resized', async () => {
+    const [, mutating] = configurations(await render(helm));
+    const rules = mutating?.webhooks.flatMap((webhook) => webhook.rules) ?? [];
+    expect(asked(rules)).toEqual(['/v1/pods CREATE UPDATE', '/v1/pods/ephemeralcontainers UPDATE']);
+  });
 });
 
 test('who reaches the webhook is said by the network policy, if anybody says it', async () => {

@@ -1,12 +1,9 @@
 // What the API server asks the webhook about, by the configurations of the chart as they are installed.
 
-import { once } from 'node:events';
-import { createServer } from 'node:https';
-import { json } from 'node:stream/consumers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { onEnd } from '../support/cleanup.ts';
 import { chartDirectory, imageValues, releaseNamespace, startHelm } from '../support/helm.ts';
 import { startServiceNetwork } from '../support/kube/service-network.ts';
+import { allowing, startStandInWebhook } from '../support/kube/stand-in-webhook.ts';
 import { type Kube, startKube } from '../support/kube.ts';
 import { loopbackAddress } from '../support/ports.ts';
 import { makeTls, type TlsFiles } from '../support/registry/tls.ts';
@@ -61,32 +58,14 @@ const certificateOf = ({ ca }: TlsFiles) => ({
 });
 
 /** Allows everything. */
-async function startWebhook({ cert, key }: TlsFiles) {
-  const host = loopbackAddress();
-  const server = createServer({ cert, key }, (request, response) => {
-    void (async () => {
-      const { request: about } = (await json(request)) as Review;
-      const path = request.url?.split('?', 1)[0];
-      const what = [about.resource.resource, about.subResource].filter(Boolean).join('/');
-      asked.push(`${path} ${about.operation} ${what} ${about.namespace}${about.dryRun ? ' dry' : ''}`);
-      const answer = {
-        apiVersion: 'admission.k8s.io/v1',
-        kind: 'AdmissionReview',
-        response: { uid: about.uid, allowed: true },
-      };
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(answer));
-    })();
-  });
-  server.listen(0, host);
-  await once(server, 'listening');
-  onEnd(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return { host, port: address.port };
+async function startWebhook(tls: TlsFiles) {
+  const answer = (path: string, review: unknown): object => {
+    const { request: about } = review as Review;
+    const what = [about.resource.resource, about.subResource].filter(Boolean).join('/');
+    asked.push(`${path} ${about.operation} ${what} ${about.namespace}${about.dryRun ? ' dry' : ''}`);
+    return allowing(about.uid);
+  };
+  return await startStandInWebhook(tls, answer, loopbackAddress());
 }
 
 const spec = { containers: [{ name: 'app', image: 'registry.example/app' }] };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { onEnd } from '../support/cleanup.ts';
 import { chartDirectory, type Helm, imageValues, releaseNamespace, startHelm } from '../support/helm.ts';
+import { untilAccount } from '../support/kube/account.ts';
 import { type Kube, startKube } from '../support/kube.ts';
 import { until } from '../support/until.ts';
 
@@ -77,10 +78,7 @@ const pod = (podName: string) => ({
 });
 
 async function createPod(namespace: string, podName: string) {
-  await until('the account', async () => {
-    const { status } = await kube.request('GET', `/api/v1/namespaces/${namespace}/serviceaccounts/default`);
-    return status === 200;
-  });
+  await untilAccount(kube, namespace);
   return await kube.request('POST', `/api/v1/namespaces/${namespace}/pods`, pod(podName));
 }
 

@@ -1,10 +1,10 @@
 // The control plane as the chart runs it: its command line, with its account's rights, on a real API server.
 
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { temporaryDirectory } from '../support/control-plane.ts';
 import { containerArgs, one, releaseNamespace, render, startHelm } from '../support/helm.ts';
+import { writeAccess } from '../support/kube/kubeconfig.ts';
 import { type Kube, startKube } from '../support/kube.ts';
 import { freePort, loopbackAddress } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -37,15 +37,8 @@ interface Place {
 /** The container's own arguments, on free ports and with a directory of the test's in place of the volume. */
 async function start(): Promise<Place> {
   const directory = await temporaryDirectory();
-  const kubeconfig = join(directory, 'kubeconfig');
   const token = await kube.tokenFor(releaseNamespace, account);
-  const config = {
-    clusters: [{ name: 'a', cluster: { server: kube.url, 'certificate-authority': kube.caFile } }],
-    users: [{ name: 'a', user: { token } }],
-    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-    'current-context': 'a',
-  };
-  await writeFile(kubeconfig, JSON.stringify(config), { mode: 0o600 });
+  const kubeconfig = await writeAccess(directory, { server: kube.url, caFile: kube.caFile, token });
   const host = loopbackAddress();
   const metrics = `${host}:${await freePort(host)}`;
   const places: Readonly<Record<string, string>> = {

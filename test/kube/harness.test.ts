@@ -2,15 +2,13 @@
 
 import { Agent, request } from 'undici';
 import { expect, test } from 'vitest';
+import { untilAccount } from '../support/kube/account.ts';
 import { startKube } from '../support/kube.ts';
 import { until } from '../support/until.ts';
 
 test('with a controller manager, service accounts and replicas are made', async () => {
   const kube = await startKube({ controllerManager: true });
-  await until('the account', async () => {
-    const { status } = await kube.request('GET', '/api/v1/namespaces/default/serviceaccounts/default');
-    return status === 200;
-  });
+  await untilAccount(kube, 'default');
   const create = ['create', 'deployment', 'web', '--image=registry.example/web', '--replicas=2'];
   expect(await kube.kubectl(create)).toMatchObject({ status: 0, stderr: '' });
   await until('the pods', async () => {

@@ -1,9 +1,6 @@
 // Events and reports on a real API server, with no more rights than they need.
 
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findReportCrds } from '../../scripts/tools/report-crds.ts';
@@ -16,8 +13,10 @@ import { createKubeClient, type KubeClient } from '../../src/sources/kubernetes/
 import { defaultLimits } from '../../src/sources/kubernetes/limits.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { onEnd } from '../support/cleanup.ts';
+import { allowing, startStandInWebhook } from '../support/kube/stand-in-webhook.ts';
 import { type Kube, type KubeObject, startKube } from '../support/kube.ts';
 import { makeTls } from '../support/registry/tls.ts';
+import { requestOf } from '../support/review.ts';
 import { until } from '../support/until.ts';
 
 const openReports = '/apis/openreports.io/v1alpha1';
@@ -146,12 +145,7 @@ describe('events', () => {
   }
 
   function requestFor(changes: Partial<AdmissionRequest>): AdmissionRequest {
-    return {
-      ...{ uid: 'u', operation: 'CREATE', namespace, name: undefined, dryRun: false },
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      ...{ subResource: undefined, oldObject: undefined, object: {} },
-      ...changes,
-    };
+    return requestOf({}, { namespace, name: undefined, ...changes });
   }
 
   const owner = (name: string) => ({
@@ -246,27 +240,12 @@ describe('events', () => {
 
 /** Lets in everything that is made in a namespace, and tells of it. */
 async function validatingWebhook(target: string, seen: (request: AdmissionRequest) => void): Promise<void> {
-  const tls = await makeTls();
-  const server = createServer({ key: tls.key, cert: tls.cert }, (incoming, response) => {
-    let body = '';
-    incoming.setEncoding('utf8').on('data', (chunk: string) => {
-      body += chunk;
-    });
-    incoming.on('end', () => {
-      const { request } = JSON.parse(body) as { readonly request: Omit<AdmissionRequest, 'oldObject'> };
-      if (request.name !== probeName) seen({ ...request, oldObject: undefined });
-      const answer = { uid: request.uid, allowed: true };
-      response.setHeader('content-type', 'application/json');
-      response.end(
-        JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer }),
-      );
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onEnd(() => {
-    server.closeAllConnections();
-    server.close();
+  let asked = false;
+  const server = await startStandInWebhook(await makeTls(), (_, review) => {
+    const { request } = review as { readonly request: Omit<AdmissionRequest, 'oldObject'> };
+    asked = true;
+    if (request.name !== probeName) seen({ ...request, oldObject: undefined });
+    return allowing(request.uid);
   });
   const configurations = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
   await kube.create(configurations, {
@@ -274,10 +253,7 @@ async function validatingWebhook(target: string, seen: (request: AdmissionReques
     webhooks: [
       {
         name: 'seen.trellis.test',
-        clientConfig: {
-          url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-          caBundle: Buffer.from(tls.ca).toString('base64'),
-        },
+        clientConfig: server.clientConfig('/'),
         rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': target } },
         ...{ sideEffects: 'None', admissionReviewVersions: ['v1'], failurePolicy: 'Fail' },
@@ -286,10 +262,6 @@ async function validatingWebhook(target: string, seen: (request: AdmissionReques
   });
   onEnd(() => kube.request('DELETE', `${configurations}/${target}`).then(() => {}));
   // API servers take a configuration over a moment after it is stored.
-  let asked = false;
-  server.once('request', () => {
-    asked = true;
-  });
   await until('the webhook', async () => {
     const probe = { metadata: { name: probeName }, spec: podSpec };
     await kube.request('POST', `/api/v1/namespaces/${target}/pods?dryRun=All`, probe);

@@ -1,8 +1,6 @@
 // The sidecar in a real API server, with the admission plugins that add to pods (ServiceAccount, LimitRanger, AlwaysPullImages,
 // Pod Security) and with other people's webhooks before and after ours. What kubectl makes has to come out as it was rendered.
 
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type MutationContext, mutate } from '../../src/admission/mutate/mutate.ts';
 import { parseReview } from '../../src/admission/review/parse-review.ts';
@@ -10,15 +8,17 @@ import type { AdmissionRequest } from '../../src/admission/review/request.ts';
 import { type AdmissionReview, patchReview } from '../../src/admission/review/write-review.ts';
 import { checkSidecar } from '../../src/admission/sidecar/check-sidecar.ts';
 import { itemsOf, type JsonObject, type PodObject, specOf } from '../../src/admission/sidecar/pod-object.ts';
-import { injectSidecar, renderSidecar } from '../../src/admission/sidecar/render.ts';
+import { renderSidecar } from '../../src/admission/sidecar/render.ts';
 import type { SidecarRevision, SidecarSettings } from '../../src/admission/sidecar/settings.ts';
 import { anonymous } from '../../src/registry/auth/credentials.ts';
 import { type Digest, digestOf } from '../../src/registry/digest.ts';
 import { formatReference } from '../../src/registry/reference.ts';
-import { onEnd } from '../support/cleanup.ts';
+import { untilAccount } from '../support/kube/account.ts';
+import { type StandInWebhook, startStandInWebhook } from '../support/kube/stand-in-webhook.ts';
 import { type Kube, type KubectlResult, startKube } from '../support/kube.ts';
-import { makeTls, type TlsFiles } from '../support/registry/tls.ts';
+import { makeTls } from '../support/registry/tls.ts';
 import { until } from '../support/until.ts';
+import { injected } from '../unit/admission/sidecar/support.ts';
 
 const revisionOf = (letter: string): SidecarRevision => ({
   name: `r-${letter}`,
@@ -76,12 +76,7 @@ beforeAll(async () => {
       ],
     },
   });
-  for (const namespace of ['trading', 'limited', 'plain']) {
-    await until(`the account of ${namespace}`, async () => {
-      const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
-      return (await kube.request('GET', path)).status === 200;
-    });
-  }
+  for (const namespace of ['trading', 'limited', 'plain']) await untilAccount(kube, namespace);
 });
 
 beforeEach(() => {
@@ -90,20 +85,9 @@ beforeEach(() => {
 
 /** Ours between two of others, in the order of their names. */
 async function serveWebhooks(): Promise<void> {
-  const tls = await makeTls();
-  const server = createServer({ key: tls.key, cert: tls.cert }, async (incoming, outgoing) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const path = new URL(incoming.url ?? '', 'https://webhook').pathname;
-    const review = await answer(path, parseReview(JSON.parse(Buffer.concat(chunks).toString())));
-    outgoing.statusCode = review === undefined ? 500 : 200;
-    outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(review ?? {}));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onEnd(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const server = await startStandInWebhook(await makeTls(), (path, review) =>
+    answer(path, parseReview(review)),
+  );
   const hooks = [
     ['Mutating', 'a-others', '/first', 'Ignore'],
     ['Mutating', 'trellis-webhook', '/mutate', 'Ignore'],
@@ -114,7 +98,7 @@ async function serveWebhooks(): Promise<void> {
     const plural = `${kind.toLowerCase()}webhookconfigurations`;
     await kube.create(
       `/apis/admissionregistration.k8s.io/v1/${plural}`,
-      configuration(kind, name, path, failurePolicy, server, tls),
+      configuration(kind, name, path, failurePolicy, server),
     );
   }
 }
@@ -124,10 +108,8 @@ function configuration(
   name: string,
   path: string,
   failurePolicy: string,
-  server: Server,
-  tls: TlsFiles,
+  server: StandInWebhook,
 ): object {
-  const { port } = server.address() as AddressInfo;
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: `${kind}WebhookConfiguration`,
@@ -135,10 +117,7 @@ function configuration(
     webhooks: [
       {
         name: `${path.slice(1)}.trellis.quantum.io`,
-        clientConfig: {
-          url: `https://127.0.0.1:${port}${path}`,
-          caBundle: Buffer.from(tls.ca).toString('base64'),
-        },
+        clientConfig: server.clientConfig(path),
         rules: [
           {
             apiGroups: [''],
@@ -264,9 +243,9 @@ describe('a pod that kubectl makes', () => {
   });
 
   test('may bring an older sidecar that is still accepted, but no changed one', async () => {
-    const older = injectSidecar(podOf('older'), revisionOf('b'));
+    const older = injected(podOf('older'), revisionOf('b'));
     expect(await apply('trading', older)).toMatchObject({ status: 0, stderr: '' });
-    const gone = await apply('trading', injectSidecar(podOf('gone'), revisionOf('c')));
+    const gone = await apply('trading', injected(podOf('gone'), revisionOf('c')));
     expect(gone.stderr).toContain('altered: its sidecar is not the one that this mesh injects (r-a, r-b)');
   });
 });
@@ -361,7 +340,7 @@ describe('is refused', () => {
     ['a variable', { env: [{ name: 'LD_PRELOAD', value: '/tmp/x.so' }] }],
     ['that ends', { restartPolicy: undefined }],
   ])('with a forged sidecar: %s', async (_, changes) => {
-    const genuine = injectSidecar(podOf('forged'), revision);
+    const genuine = injected(podOf('forged'), revision);
     const forged = { ...initOf(genuine)[0], ...changes };
     const { status, stderr } = await apply('trading', {
       ...genuine,

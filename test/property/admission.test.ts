@@ -7,7 +7,6 @@ import type { AdmissionContext } from '../../src/admission/context.ts';
 import type { AdmissionDecision, Finding } from '../../src/admission/decision.ts';
 import { AdmissionError } from '../../src/admission/errors.ts';
 import type { ImageJudge } from '../../src/admission/images/image-judge.ts';
-import { mustBeDigest } from '../../src/admission/images/must-be-digest.ts';
 import { judgeRequest } from '../../src/admission/judge-request.ts';
 import { parseReview } from '../../src/admission/review/parse-review.ts';
 import type { AdmissionRequest } from '../../src/admission/review/request.ts';
@@ -66,7 +65,8 @@ const judge: ImageJudge = {
       counted: new Set(),
     };
   },
-  mustBeDigest,
+  mustBeDigest: (_, policies) => policies.some(({ spec }) => spec.images !== undefined),
+  needsRegistry: () => true,
   resolve: async () => await Promise.reject(new Error('nobody asks')),
 };
 

@@ -8,14 +8,13 @@ import type { AdmissionRequest } from '../../src/admission/review/request.ts';
 import { checkSidecar } from '../../src/admission/sidecar/check-sidecar.ts';
 import { identityMounts } from '../../src/admission/sidecar/identity-mounts.ts';
 import { itemsOf, type PodObject, specOf } from '../../src/admission/sidecar/pod-object.ts';
-import { injectSidecar } from '../../src/admission/sidecar/render.ts';
 import { reservedPlaces } from '../../src/admission/sidecar/reserved.ts';
 import type { SidecarRevision, SidecarSettings } from '../../src/admission/sidecar/settings.ts';
 import { anonymous } from '../../src/registry/auth/credentials.ts';
 import { isDigest } from '../../src/registry/digest.ts';
 import { parseReference } from '../../src/registry/reference.ts';
 import { fuzzRuns } from '../support/fuzz.ts';
-import { patched } from '../unit/admission/sidecar/support.ts';
+import { injected, patched } from '../unit/admission/sidecar/support.ts';
 
 const revisionOf = (letter: string): SidecarRevision => ({
   name: `r-${letter}`,
@@ -102,11 +101,11 @@ test('injecting twice is injecting once, and what is injected is genuine', () =>
   const seen = { injected: 0, left: 0 };
   fc.assert(
     fc.property(pod, (before) => {
-      const once = injectSidecar(before, revision);
-      expect(injectSidecar(once, revision)).toEqual(once);
+      const once = injected(before, revision);
+      expect(injected(once, revision)).toEqual(once);
       if (reservedPlaces(before).length > 0) {
         seen.left++;
-        expect(once).toBe(before);
+        expect(once).toEqual(before);
         expect(checkSidecar(once, true, settings)).toMatchObject({ state: 'altered' });
       } else {
         seen.injected++;
@@ -135,7 +134,7 @@ test('mutating twice is mutating once; nothing but images changes, and nothing i
 });
 
 test('a sidecar that differs anywhere is none', () => {
-  const clean = injectSidecar({ spec: { containers: [{ name: 'app' }] } }, revision);
+  const clean = injected({ spec: { containers: [{ name: 'app' }] } }, revision);
   const places = leavesOf({ spec: specOf(clean) }).filter(
     (path) => path.startsWith('spec/initContainers/0/') || path.startsWith('spec/volumes/'),
   );

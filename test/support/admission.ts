@@ -1,7 +1,7 @@
 // The admission webhook as users have it: the chart installed by Helm on a real API server, `trellis webhook` as its own process with
 // the arguments and the rights that the chart gives it and no others, and the API server calling it through the Service.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
@@ -17,6 +17,8 @@ import {
   render,
   startHelm,
 } from './helm.ts';
+import { untilAccount } from './kube/account.ts';
+import { writeAccess } from './kube/kubeconfig.ts';
 import { type Program, startProgram } from './kube/program.ts';
 import { startServiceNetwork } from './kube/service-network.ts';
 import { type Kube, type KubeAnswer, type KubeOptions, startKube } from './kube.ts';
@@ -149,17 +151,7 @@ async function settled(replicas: readonly Replica[], change: () => Promise<void>
 /** With the rights that the chart gives. @returns its path */
 export async function writeKubeconfig(kube: Kube, directory: string): Promise<string> {
   const token = await kube.tokenFor(releaseNamespace, webhookName);
-  const path = join(directory, 'kubeconfig');
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'test', cluster: { server: kube.url, 'certificate-authority': kube.caFile } }],
-    users: [{ name: 'webhook', user: { token } }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'webhook' } }],
-    'current-context': 'test',
-  };
-  await writeFile(path, JSON.stringify(config), { mode: 0o600 });
-  return path;
+  return await writeAccess(directory, { server: kube.url, caFile: kube.caFile, token });
 }
 
 export interface ReplicaOptions extends AdmissionOptions {
@@ -248,8 +240,5 @@ export async function createNamespace(
   labels: Readonly<Record<string, string>>,
 ): Promise<void> {
   await kube.create('/api/v1/namespaces', { metadata: { name, labels } });
-  await until(`the service account of ${name}`, async () => {
-    const { status } = await kube.request('GET', `/api/v1/namespaces/${name}/serviceaccounts/default`);
-    return status === 200;
-  });
+  await untilAccount(kube, name);
 }

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { onEnd } from './cleanup.ts';
 import { type Etcd, startEtcd } from './kube/etcd.ts';
+import { writeAccess } from './kube/kubeconfig.ts';
 import { type Program, startProgram } from './kube/program.ts';
 import { untilReady } from './kube/ready.ts';
 import { freePort, loopbackAddress } from './ports.ts';
@@ -173,22 +174,13 @@ async function writeSecrets(directory: string, server: string): Promise<Secrets>
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const pem = privateKey.export({ format: 'pem', type: 'sec1' }).toString();
   // The API server makes this one, in the directory that it is told.
-  const ca = join(directory, 'certificates/apiserver.crt');
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'test', cluster: { server, 'certificate-authority': ca } }],
-    users: [{ name: 'admin', user: { token } }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
-    'current-context': 'test',
-  };
+  const caFile = join(directory, 'certificates/apiserver.crt');
   return {
     token,
     tokenFile: await write('tokens.csv', `${token},admin,admin,system:masters\n`),
     accountKeyFile: await write('service-accounts.pem', pem),
     client: await makeTls(),
-    // YAML is a superset of JSON.
-    kubeconfig: await write('kubeconfig', JSON.stringify(kubeconfig)),
+    kubeconfig: await writeAccess(directory, { server, caFile, token }),
   };
 }
 

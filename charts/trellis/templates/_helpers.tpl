@@ -129,7 +129,7 @@ clientConfig:
     path: {{ index . 1 }}
     port: 443
   {{- if eq $webhook.certificate.mode "provided" }}
-  caBundle: {{ $webhook.certificate.provided.caBundle | b64enc }}
+  caBundle: {{ $webhook.certificate.provided.caBundle | default "" | b64enc }}
   {{- end }}
 {{- end -}}
 

@@ -2,7 +2,8 @@
 
 import { isRecord, ownField } from '../../model/manifest.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { isKubernetesError, KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import { CertificateError } from './errors.ts';
 import { emptyState, readSecretData, type StoredState, writeSecretData } from './secret-data.ts';
 import type { ServingState } from './serving-state.ts';
@@ -24,13 +25,8 @@ export interface StoredSecret {
 /** @throws KubernetesError, CertificateError, the signal's reason */
 export async function readSecret(location: SecretLocation, signal: AbortSignal): Promise<StoredSecret> {
   const { client, requestMs } = location;
-  let object: unknown;
-  try {
-    object = await client.json({ path: pathOf(location), signal, timeoutMs: requestMs });
-  } catch (error) {
-    if (!isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
-    return { state: emptyState, object: undefined };
-  }
+  const object = await getIfThere(client, { path: pathOf(location), signal, timeoutMs: requestMs });
+  if (object === undefined) return { state: emptyState, object: undefined };
   if (!isRecord(object) || typeof ownField(ownField(object, 'metadata'), 'resourceVersion') !== 'string') {
     throw new CertificateError('ERR_SERVING_CERTIFICATE_PROTOCOL', 'the answer is no Secret');
   }
@@ -61,7 +57,7 @@ export async function writeSecret(
     await client.json({ ...common, method: 'POST', path: collectionOf(location), body });
   } catch (cause) {
     // The chart gives no right to create Secrets: among them are tokens of every service account of the namespace.
-    if (!(cause instanceof KubernetesError && cause.code === 'ERR_KUBE_FORBIDDEN')) throw cause;
+    if (!isKubernetesError(cause, 'ERR_KUBE_FORBIDDEN')) throw cause;
     throw new CertificateError(
       'ERR_SERVING_CERTIFICATE_NO_SECRET',
       `there is no Secret ${namespace}/${name} for the serving certificate, and it may not be created from here: upgrade the release, or kubectl create secret generic -n ${namespace} ${name}`,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { fromPem } from '../../crypto/pem.ts';
 import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
+import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
 import { CertificateError } from './errors.ts';
 import { fieldManager } from './secret.ts';
 
@@ -50,13 +50,8 @@ async function readOne(
   signal: AbortSignal,
 ): Promise<WebhookConfiguration | undefined> {
   const path = `/apis/admissionregistration.k8s.io/v1/${resource}/${encodeURIComponent(name)}`;
-  let object: unknown;
-  try {
-    object = await client.json({ path, signal, timeoutMs: requestMs });
-  } catch (error) {
-    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return undefined;
-    throw error;
-  }
+  const object = await getIfThere(client, { path, signal, timeoutMs: requestMs });
+  if (object === undefined) return undefined;
   const { success, data } = configuration.safeParse(object);
   if (!success) {
     throw new CertificateError('ERR_SERVING_CERTIFICATE_PROTOCOL', `${path} is no webhook configuration`);

@@ -10,14 +10,11 @@ import { componentLogger, type Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Readiness } from '../../telemetry/readiness.ts';
 import type { AdmissionContext } from '../context.ts';
-import {
-  createImageJudge,
-  type ImageJudgeOptions,
-  type OwnedImageJudge,
-} from '../images/create-image-judge.ts';
+import { createImageJudge, type ImageJudgeOptions } from '../images/create-image-judge.ts';
 import { judgeRequest } from '../judge-request.ts';
 import { kubeKeySources } from '../pull-credentials/kube-key-sources.ts';
 import { kubePullCredentials } from '../pull-credentials/kube-pull-credentials.ts';
+import { imageJudgeMetrics } from '../report/admission-metrics.ts';
 import { createEventRecorder } from '../report/events.ts';
 import { runPolicyStatus } from '../report/policy-status.ts';
 import { runRecheck } from '../report/recheck.ts';
@@ -63,7 +60,7 @@ export interface AdmissionController {
   /** `host:port` */
   readonly address: string;
   /** To be called before metrics are read. */
-  stats(): ReturnType<OwnedImageJudge['stats']>;
+  refreshMetrics(): void;
   /** Resolves when the last question is answered, or the time for it is over. */
   close(graceMs: number): Promise<void>;
 }
@@ -170,9 +167,10 @@ async function startServing(
     failed: (error) =>
       log.warn({ err: error }, 'the status of a policy could not be written; it is tried again'),
   });
+  const takeOver = imageJudgeMetrics(metrics);
   return {
     address: server.address,
-    stats: () => judge.stats(),
+    refreshMetrics: () => takeOver(judge.stats()),
     close: async (graceMs) => {
       await server.close(graceMs);
       await Promise.all([certificate.ended, recheck, status, election.ended]);

@@ -3,11 +3,13 @@
 import { namespacedName, type Policy } from '../../model/mesh.ts';
 import { escapeInvisible, quote } from '../../model/problem.ts';
 import { type Enforcement, enforcementOf, enforcements } from '../../policy/enforcement.ts';
+import { PolicyError } from '../../policy/errors.ts';
 import { formatReference, type ImageReference } from '../../registry/reference.ts';
+import { SigningError, type SigningErrorCode } from '../../signing/errors.ts';
+import type { Advice } from '../advice.ts';
 import type { Finding, FindingCode } from '../decision.ts';
 import type { JudgedImage, RequirementVerdict } from '../images/judge-image.ts';
-import { namingPolicies } from '../images/must-be-qualified.ts';
-import type { Requirement } from '../images/requirement.ts';
+import { namingPolicies } from '../images/policies/demands.ts';
 import type { ImageUse } from '../pod/images.ts';
 import { shortenChars } from '../review/shorten.ts';
 
@@ -17,15 +19,19 @@ const maxReasonChars = 1_200;
 /** Where an image is used, first of all. */
 export type Place = Pick<ImageUse, 'field'> & { readonly text: string };
 
+/** What sentences about an image depend on, beside it. */
+interface Telling {
+  /** All that hold for the namespace. */
+  readonly policies: readonly Policy[];
+  readonly kind: 'pod' | 'template';
+  readonly advice: Advice;
+}
+
 /** What judging an image came to, as findings. None: it may run. */
-export function judgementFindings(
-  place: Place,
-  judged: JudgedImage,
-  policies: readonly Policy[],
-): readonly Finding[] {
+export function judgementFindings(place: Place, judged: JudgedImage, telling: Telling): readonly Finding[] {
   const findings = judged.requirements
     .filter(({ outcome }) => outcome !== 'satisfied')
-    .map((verdict) => requirementFinding(place, verdict, judged, policies));
+    .map((verdict) => requirementFinding(place, verdict, judged, telling));
   const isRefused = !judged.ok && judged.decision !== 'no-policy';
   if (!isRefused || findings.some(({ enforcement }) => enforcement === 'enforce')) return findings;
   // A refusal that names no reason is still one.
@@ -34,10 +40,11 @@ export function judgementFindings(
 
 function requirementFinding(
   place: Place,
-  { requirement, outcome, reasons, revokedBy = [] }: RequirementVerdict,
+  verdict: RequirementVerdict,
   { digest }: JudgedImage,
-  policies: readonly Policy[],
+  { policies, advice }: Telling,
 ): Finding {
+  const { requirement, reasons, revokedBy = [] } = verdict;
   const { policy, enforcement } = requirement;
   const said = shortenChars(reasons.join('; '), maxReasonChars);
   const image = `image ${place.text}`;
@@ -45,7 +52,15 @@ function requirementFinding(
     ...{ code, enforcement, field: place.field, message: escapeInvisible(message) },
     policy: policy === undefined ? undefined : namespacedName(policy),
   });
-  if (outcome === 'unknown') return of('image-unknown', unknownMessage(image, requirement, said));
+  if (verdict.outcome === 'unknown') {
+    const about = `${image} and ${policy === undefined ? `the ${requirement.name} of the policies` : requirement.name}: ${said}`;
+    return isOfNoUse(verdict.error)
+      ? of(
+          'policy-unusable',
+          `${about}; a policy that cannot be used lets no image in: ${advice.policyUnusable}`,
+        )
+      : of('image-unknown', `${about}; this says nothing about the image: ${advice.notKnown}`);
+  }
   if (policy === undefined) {
     const revoking = policies.filter(({ spec }) =>
       spec.revoked?.digests?.some((entry) => revokedBy.includes(entry)),
@@ -70,9 +85,16 @@ function requirementFinding(
   );
 }
 
-function unknownMessage(image: string, { name, policy }: Requirement, said: string): string {
-  const whose = policy === undefined ? `the ${name} of the policies` : name;
-  return `${image} and ${whose}: ${said}; this says nothing about the image: try again, and if it stays so see whether the webhook reaches the registry, with the pull secrets of the pod`;
+/** Of what a policy says, or refers to: asked again, it is no better. */
+const codesOfNoUse: ReadonlySet<SigningErrorCode> = new Set([
+  'ERR_PUBLIC_KEY_INVALID',
+  'ERR_VERIFICATION_POLICY_INVALID',
+  'ERR_TRUSTED_ROOT_INVALID',
+  'ERR_KMS_URI_INVALID',
+]);
+
+function isOfNoUse(error: unknown): boolean {
+  return error instanceof PolicyError || (error instanceof SigningError && codesOfNoUse.has(error.code));
 }
 
 function refusalFinding(place: Place, { decision }: JudgedImage): Finding {
@@ -110,7 +132,11 @@ export function invalidFinding(
 }
 
 /** Judging failed, and whose demands it would have met is not known. */
-export function failureFinding(place: Place, error: unknown, policies: readonly Policy[]): Finding {
+export function failureFinding(
+  place: Place,
+  error: unknown,
+  { policies, advice }: Pick<Telling, 'policies' | 'advice'>,
+): Finding {
   const { enforcement } = imageEnforcement(policies);
   const why = error instanceof Error ? error.message : String(error);
   return {
@@ -119,7 +145,7 @@ export function failureFinding(place: Place, error: unknown, policies: readonly 
     policy: undefined,
     field: place.field,
     message: escapeInvisible(
-      `image ${place.text} could not be judged: ${shortenChars(why, maxReasonChars)}; this says nothing about the image: try again`,
+      `image ${place.text} could not be judged: ${shortenChars(why, maxReasonChars)}; this says nothing about the image: ${advice.notKnown}`,
     ),
   };
 }
@@ -143,16 +169,12 @@ function imageEnforcement(policies: readonly Policy[]): {
 }
 
 /** A name without a registry is another image to another runtime, and what is judged is the one that Docker Hub has. */
-export function notQualifiedFinding(
-  place: Place,
-  reference: ImageReference,
-  context: { readonly policies: readonly Policy[]; readonly kind: 'pod' | 'template' },
-): Finding {
+export function notQualifiedFinding(place: Place, reference: ImageReference, context: Telling): Finding {
   const speaking = namingPolicies(context.policies).map(namespacedName);
   const write = `write ${formatReference(reference)} if that is meant`;
   const effect =
     context.kind === 'pod'
-      ? `${write}, or see why the mutating webhook has not`
+      ? `${write}, ${context.advice.notWritten}`
       : `its pods are refused unless the mutating webhook writes the full name: better ${write}`;
   return {
     code: 'image-not-qualified',
@@ -168,7 +190,7 @@ export function notDigestFinding(
   place: Place,
   reference: ImageReference,
   { requirements, digest }: JudgedImage,
-  context: { readonly policies: readonly Policy[]; readonly kind: 'pod' | 'template' },
+  context: Telling,
 ): Finding {
   const demanding = [
     ...new Set([
@@ -187,7 +209,7 @@ export function notDigestFinding(
       : `write ${formatReference({ ...reference, digest })}`;
   const effect =
     context.kind === 'pod'
-      ? `${write}, or see why the mutating webhook has not`
+      ? `${write}, ${context.advice.notWritten}`
       : `its pods are refused unless the mutating webhook pins them: better ${write}`;
   return {
     code: 'image-not-digest',

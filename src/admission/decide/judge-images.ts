@@ -9,11 +9,12 @@ import {
   isQualified,
   parseReference,
 } from '../../registry/reference.ts';
+import type { Advice } from '../advice.ts';
 import type { Finding, ImageFinding } from '../decision.ts';
 import { AdmissionError } from '../errors.ts';
 import type { ImageJudge, ImageQuestion, PullCredentials } from '../images/image-judge.ts';
 import type { JudgedImage } from '../images/judge-image.ts';
-import { namingPolicies } from '../images/must-be-qualified.ts';
+import { namingPolicies } from '../images/policies/demands.ts';
 import { type ImageUse, maxImages } from '../pod/images.ts';
 import {
   failureFinding,
@@ -23,7 +24,6 @@ import {
   notQualifiedFinding,
   type Place,
 } from './image-findings.ts';
-import { needsRegistry } from './registry-need.ts';
 
 export interface ImagesQuestion {
   readonly asker: NonNullable<ImageQuestion['asker']>;
@@ -31,6 +31,7 @@ export interface ImagesQuestion {
   readonly kind: 'pod' | 'template';
   /** All that hold for the namespace. */
   readonly policies: readonly Policy[];
+  readonly advice: Advice;
   readonly judge: ImageJudge;
   /** @throws whatever it likes: it matters to the images alone that need a registry */
   readonly credentials: () => Promise<PullCredentials>;
@@ -118,7 +119,7 @@ async function judgeEach(
 ): Promise<ReadonlyMap<string, Outcome>> {
   let shared: Promise<PullCredentials> | undefined;
   const credentialsFor = async (reference: ImageReference): Promise<PullCredentials> => {
-    if (!needsRegistry(reference, question.policies)) return nobody;
+    if (!question.judge.needsRegistry(reference, question.policies)) return nobody;
     shared ??= credentialsOrFailure(question);
     return await shared;
   };
@@ -159,10 +160,10 @@ async function judgeOne(
     const credentials = await credentialsFor(reference);
     judged = await judge.judge({ reference, policies, credentials, asker, signal });
   } catch (error) {
-    const findings = [failureFinding(place, error, policies)];
+    const findings = [failureFinding(place, error, question)];
     return { findings, decision: 'unknown', digest: undefined };
   }
-  const findings = judgementFindings(place, judged, policies);
+  const findings = judgementFindings(place, judged, question);
   const { decision, digest } = judged;
   const naming = namingFinding(place, reference, judged, question);
   return { findings: [...(naming === undefined ? [] : [naming]), ...findings], decision, digest };
@@ -173,15 +174,16 @@ function namingFinding(
   place: Place,
   reference: ImageReference,
   judged: JudgedImage,
-  { kind, policies, judge }: ImagesQuestion,
+  question: ImagesQuestion,
 ): Finding | undefined {
+  const { policies, judge } = question;
   if (reference.digest === undefined && judge.mustBeDigest(reference, policies)) {
-    return notDigestFinding(place, reference, judged, { policies, kind });
+    return notDigestFinding(place, reference, judged, question);
   }
   if (isQualified(place.text) || namingPolicies(policies).length === 0) return undefined;
   // What was verified is the same wherever it comes from; what is allowed without, is so because of where it is.
   const isVerified = reference.digest !== undefined && !isAllowedByName(judged);
-  return isVerified ? undefined : notQualifiedFinding(place, reference, { policies, kind });
+  return isVerified ? undefined : notQualifiedFinding(place, reference, question);
 }
 
 function isAllowedByName({ requirements }: JudgedImage): boolean {

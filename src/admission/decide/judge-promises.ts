@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Policy } from '../../model/mesh.ts';
 import { selectorMatches } from '../../model/selector.ts';
+import { type Advice, clusterAdvice } from '../advice.ts';
 import type { Finding } from '../decision.ts';
 import type { JudgedPod } from '../pod/pod-of.ts';
 import { type Breach, breachesOf } from '../promises/breaches.ts';
@@ -18,6 +19,8 @@ export interface PromisesContext {
   /** All that hold for the namespace. */
   readonly policies: readonly Policy[];
   readonly sidecar: SidecarSettings | undefined;
+  /** For whoever is told; that of a cluster unless given. */
+  readonly advice?: Advice;
 }
 
 /** The policies whose selector the pod's labels match. */
@@ -60,13 +63,13 @@ interface View {
   readonly findings: readonly Finding[];
 }
 
-function viewOf(judged: JudgedPod, { policies, sidecar }: PromisesContext): View {
+function viewOf(judged: JudgedPod, { policies, sidecar, advice = clusterAdvice }: PromisesContext): View {
   const selecting = selectingPolicies(policies, judged);
   return {
     policies: selecting,
     breaches: breachesOf(judged, sidecarOf(judged, sidecar)),
     findings: [
-      ...sidecarFindings(judged, selecting, sidecar),
+      ...sidecarFindings(judged, selecting, { sidecar, advice }),
       ...complianceFindings(selecting, judged.pod.metadata.labels),
     ],
   };

@@ -1,5 +1,6 @@
 // The rules of one policy about images, told: who must sign what, and which keysets count for nothing.
 
+import type { SignatureAlgorithm } from '../../crypto/algorithms.ts';
 import {
   authorityCompliance,
   type ComplianceDemand,
@@ -9,7 +10,8 @@ import {
 import type { ImageRule } from '../../policy/images/image-requirements.ts';
 import { SigningError } from '../../signing/errors.ts';
 import { publicKeyFromPem } from '../../signing/keys/public-key.ts';
-import { custodyOf } from '../images/compliance-levels.ts';
+import { custodyOf } from '../images/policies/compliance-levels.ts';
+import { shadowsOf } from './shadows.ts';
 
 export interface ExplainedImageRule {
   /** From 1, as messages count. */
@@ -23,6 +25,8 @@ export interface ExplainedImageRule {
     readonly predicateType: string;
     readonly condition: string | undefined;
   }[];
+  /** Rules before it that match all that it matches, so that it never decides; empty: it may. */
+  readonly shadowedBy: readonly number[];
 }
 
 interface ExplainedAuthority {
@@ -60,6 +64,7 @@ export function explainImageRules(
       authorities: authorities.map((authority) => explainAuthority(authority, trial)),
       bindReference: action === 'verify' ? (bindReference ?? 'repository') : undefined,
       attestations: attestations.map(({ predicateType, condition }) => ({ predicateType, condition })),
+      shadowedBy: shadowsOf(rules, index).map((shadow) => shadow + 1),
     }),
   );
 }
@@ -97,18 +102,28 @@ function whyEnded({ notAfter }: ImageKeyset, { now }: KeysetTrial): string | und
 function whyNotAllKeys({ keys }: ImageKeyset, { revokedKeys }: KeysetTrial): string | undefined {
   return keys
     .map((key) => {
-      const fingerprint = fingerprintOf(key);
-      if (fingerprint === 'unreadable') return `its ${key.algorithm} key cannot be read`;
-      return revokedKeys.has(fingerprint ?? '') ? `its ${key.algorithm} key is revoked` : undefined;
+      const known = knownOf(key);
+      if (known === 'unreadable')
+        return `its ${key.algorithm} key cannot be read, so that its rule lets nothing in`;
+      const { algorithm = key.algorithm, spkiSha256 = '' } = known;
+      if (algorithm !== key.algorithm) {
+        return `its ${key.algorithm} key is one of ${algorithm}, so that its rule lets nothing in`;
+      }
+      return revokedKeys.has(spkiSha256) ? `its ${key.algorithm} key is revoked` : undefined;
     })
     .find((reason) => reason !== undefined);
 }
 
-/** Undefined for a key of a service, which nobody asks here. */
-function fingerprintOf({ publicKey, configMapRef }: ImageKey): string | undefined {
-  if (publicKey === undefined) return configMapRef?.spkiSha256;
+interface KnownKey {
+  readonly algorithm?: SignatureAlgorithm | undefined;
+  readonly spkiSha256?: string | undefined;
+}
+
+/** Of a key of a service nothing, and of one in a ConfigMap what the policy says of it: nobody is asked here. */
+function knownOf({ publicKey, configMapRef }: ImageKey): KnownKey | 'unreadable' {
+  if (publicKey === undefined) return { spkiSha256: configMapRef?.spkiSha256 };
   try {
-    return publicKeyFromPem(publicKey).spkiSha256;
+    return publicKeyFromPem(publicKey);
   } catch (error) {
     if (error instanceof SigningError) return 'unreadable';
     throw error;

@@ -11,7 +11,7 @@ import {
 } from '../../policy/effective.ts';
 import { type Enforcement, enforcementOf, isEnforced } from '../../policy/enforcement.ts';
 import { policiesForNamespace } from '../../policy/selection.ts';
-import { levelsOn } from '../images/compliance-levels.ts';
+import { levelsOn } from '../images/policies/compliance-levels.ts';
 import { type ExplainedImageRule, explainImageRules } from './image-rules.ts';
 
 /** A value and who asked for it; nobody: the mesh's own default. */

@@ -8,14 +8,16 @@ import { RegistryError } from '../../registry/errors.ts';
 import { type ImageReference, parseReference, repositoryName } from '../../registry/reference.ts';
 import { type ImageUse, imagesOf } from '../pod/images.ts';
 import type { Pod } from '../pod/read-pod.ts';
+import { injectionObstacle } from '../sidecar/injection-obstacle.ts';
+import type { SidecarSettings } from '../sidecar/settings.ts';
 import { shouldBeMeshed } from '../sidecar/should-be-meshed.ts';
 
 export interface PodPolicy {
   /**
    * Whether one is put into it. It is left alone on the network of its node, where the policies would have one, and where it is for
-   * Windows, as stock Envoy is not.
+   * Windows, as stock Envoy is not. Switched off: it would be put in, and none is injected anywhere.
    */
-  readonly sidecar: 'injected' | 'left-alone' | 'none';
+  readonly sidecar: 'injected' | 'left-alone' | 'switched-off' | 'none';
   readonly images: readonly PodImage[];
 }
 
@@ -41,20 +43,32 @@ export interface PodImage {
   readonly isRevoked: boolean;
 }
 
-/** @param policies that hold for the namespace; see policiesForNamespace */
-export function explainPod(pod: Pod, policies: readonly Policy[]): PodPolicy {
+/**
+ * @param policies that hold for the namespace; see policiesForNamespace
+ * @param settings of what is injected; undefined: nothing is
+ */
+export function explainPod(
+  pod: Pod,
+  policies: readonly Policy[],
+  settings: SidecarSettings | undefined,
+): PodPolicy {
   const requirements = compileImageRequirements(policies);
   return {
-    sidecar: sidecarOf(pod, policies),
+    sidecar: sidecarOf(pod, policies, settings),
     images: imagesOf(pod).flatMap((use) =>
       use.text === undefined ? [] : [explainImage(use, use.text, requirements)],
     ),
   };
 }
 
-function sidecarOf({ metadata, spec }: Pod, policies: readonly Policy[]): PodPolicy['sidecar'] {
-  if (!shouldBeMeshed(policies, metadata.labels)) return 'none';
-  return spec.hostNetwork === true || spec.os?.name === 'windows' ? 'left-alone' : 'injected';
+function sidecarOf(
+  pod: Pod,
+  policies: readonly Policy[],
+  settings: SidecarSettings | undefined,
+): PodPolicy['sidecar'] {
+  if (!shouldBeMeshed(policies, pod.metadata.labels)) return 'none';
+  if (injectionObstacle(pod) !== undefined) return 'left-alone';
+  return settings === undefined ? 'switched-off' : 'injected';
 }
 
 function explainImage(

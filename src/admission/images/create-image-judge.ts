@@ -6,23 +6,22 @@ import { formatReference } from '../../registry/reference.ts';
 import { createRegistryTransport, type TransportOptions } from '../../registry/transport.ts';
 import { SigningError } from '../../signing/errors.ts';
 import { defaultVerificationLimits, type VerificationLimits } from '../../signing/verify/limits.ts';
-import type { Asker } from './asker.ts';
-import type { KeySources } from './authorities.ts';
-import { createCompiledSets } from './compiled-sets.ts';
-import { createConditionOutcomes } from './condition-outcomes.ts';
-import { isDeniedAlready, neededRequirements } from './denied-already.ts';
-import { createExaminationCache } from './examination-cache.ts';
-import { createFingerprints } from './fingerprint.ts';
-import { createGate } from './gate.ts';
-import { createContentsCache } from './image-contents.ts';
+import { createContentsCache } from './contents/contents-cache.ts';
 import type { ImageJudge, ImageQuestion } from './image-judge.ts';
 import { type JudgedImage, judgeImage } from './judge-image.ts';
 import { defaultImageJudgeLimits, type ImageJudgeLimits } from './limits.ts';
-import { createLooks } from './looks.ts';
-import { demandsDigest } from './must-be-digest.ts';
-import { rememberingVerifier } from './remembering-verifier.ts';
+import type { KeySources } from './policies/authorities.ts';
+import { createCompiledSets } from './policies/compiled-sets.ts';
+import { demandsBy, neededRequirements } from './policies/demands.ts';
+import { createConditionOutcomes } from './remembering/condition-outcomes.ts';
+import { createExaminationCache } from './remembering/examination-cache.ts';
+import { createFingerprints } from './remembering/fingerprint.ts';
+import { rememberingVerifier } from './remembering/remembering-verifier.ts';
 import { type ClientOf, createScopedClients } from './scoped-clients.ts';
-import { createSharedTurns } from './shared-turns.ts';
+import type { Asker } from './turns/asker.ts';
+import { createGate } from './turns/gate.ts';
+import { createLooks } from './turns/looks.ts';
+import { createSharedTurns } from './turns/shared-turns.ts';
 import { type Withheld, withholding } from './withholding.ts';
 
 export interface ImageJudgeOptions {
@@ -130,11 +129,7 @@ export function imageJudgeOver(
 
   return {
     judge: (question) => withinTime(question.signal, (signal) => judge(question, signal)),
-    mustBeDigest: (reference, policies) => {
-      const compiled = compiledOf(policies);
-      // What is denied need not be resolved.
-      return !isDeniedAlready(compiled, reference) && demandsDigest(compiled, reference);
-    },
+    ...demandsBy(compiledOf),
     resolve: async (question) =>
       question.reference.digest ?? (await resolve(question, question.signal)).digest,
     stats: () => ({
@@ -144,14 +139,14 @@ export function imageJudgeOver(
   };
 }
 
-/** The end of the time as a reason that tells whoever wanted the pod what to do. */
+/** The end of the time as a reason that says what may have taken it. */
 async function withinTime<T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const time = new AbortController();
   const end = () =>
     time.abort(
       new SigningError(
         'ERR_VERIFICATION_DEADLINE',
-        'the time for the answer is over: a registry or a key management service is slow or cannot be reached, or there is too much on the image; try again, or allow more time (timeoutSeconds of the webhook configurations, --deadline of trellis admit)',
+        'the time for the answer is over: a registry or a key management service is slow or cannot be reached, or there is too much on the image',
         signal.reason,
       ),
     );

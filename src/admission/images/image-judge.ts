@@ -4,8 +4,8 @@ import type { Policy } from '../../model/mesh.ts';
 import type { CredentialSource } from '../../registry/auth/credentials.ts';
 import type { Digest } from '../../registry/digest.ts';
 import type { ImageReference } from '../../registry/reference.ts';
-import type { Asker } from './asker.ts';
 import type { JudgedImage } from './judge-image.ts';
+import type { Asker } from './turns/asker.ts';
 
 /** Who we are to registries, on behalf of one pod. */
 export interface PullCredentials {
@@ -42,6 +42,11 @@ export interface ImageJudge {
    * Of one that is denied whatever it is, nothing need be known. Asks no registry.
    */
   mustBeDigest(reference: ImageReference, policies: readonly Policy[]): boolean;
+  /**
+   * Whether judging the image takes a registry: one that needs none is let in, or not, while everything else is away. Asks none.
+   * @param policies all that hold for the namespace
+   */
+  needsRegistry(reference: ImageReference, policies: readonly Policy[]): boolean;
   /** What the tag names now. @throws RegistryError; the signal's reason */
   resolve(question: Omit<ImageQuestion, 'policies'>): Promise<Digest>;
 }

@@ -8,10 +8,10 @@ import { verificationDeadline } from '../../signing/verify/deadline.ts';
 import { oneLook } from '../../signing/verify/one-look.ts';
 import type { SignatureReport, Verdict } from '../../signing/verify/verdict.ts';
 import type { Verifier } from '../../signing/verify/verifier.ts';
-import { isDeniedAlready } from './denied-already.ts';
-import { type ContentsReader, readingContents } from './image-contents.ts';
-import type { CompiledImagePolicies, Requirement } from './requirement.ts';
-import { type Revocation, revokedByContents, revokedByName } from './revocation.ts';
+import { type ContentsReader, readingContents } from './contents/image-contents.ts';
+import { type Revocation, revokedByContents, revokedByName } from './contents/revocation.ts';
+import { isDeniedAlready } from './policies/demands.ts';
+import type { CompiledImagePolicies, Requirement } from './policies/requirement.ts';
 
 export type RequirementVerdict = {
   readonly requirement: Requirement;

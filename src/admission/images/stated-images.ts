@@ -13,11 +13,11 @@ import { concludeExamination } from '../../signing/verify/judge.ts';
 import type { KeylessIdentity, KeylessVerifier, VerificationPolicy } from '../../signing/verify/policy.ts';
 import { type SignerGroup, signerGroups } from '../../signing/verify/question.ts';
 import type { Verifier } from '../../signing/verify/verifier.ts';
-import type { KeySources } from './authorities.ts';
-import { compileImagePolicies } from './compile-image-policies.ts';
-import type { ImageJudge } from './image-judge.ts';
+import type { ImageJudge, ImageQuestion } from './image-judge.ts';
 import { judgeImage } from './judge-image.ts';
-import { mustBeDigest } from './must-be-digest.ts';
+import type { KeySources } from './policies/authorities.ts';
+import { compileImagePolicies } from './policies/compile-image-policies.ts';
+import { demandsBy } from './policies/demands.ts';
 
 export interface StatedImage {
   readonly digest: Digest;
@@ -46,6 +46,7 @@ export function statedImageJudge(
     );
   };
   const client = statedClient(stated);
+  const compiledOf = (policies: ImageQuestion['policies']) => compileImagePolicies(policies, sources);
   const verifier: Verifier = {
     verify: async ({ reference, policy }) => {
       const image = stated(reference);
@@ -64,12 +65,12 @@ export function statedImageJudge(
   };
   return {
     judge: async ({ reference, policies, signal }) =>
-      await judgeImage(reference, compileImagePolicies(policies, sources), {
+      await judgeImage(reference, compiledOf(policies), {
         ...{ verifier, client, now, signal },
         // All that is stated of an image is its own digest.
         contents: { ofImage: async () => ({ names: [], inside: [] }), ofRevoked: async () => undefined },
       }),
-    mustBeDigest,
+    ...demandsBy(compiledOf),
     resolve: async ({ reference }) => stated(reference).digest,
   };
 }

@@ -10,6 +10,7 @@ import { type JudgedPod, podOf } from '../pod/pod-of.ts';
 import { pullIdentityOf } from '../pod/pull-identity.ts';
 import type { Pod } from '../pod/read-pod.ts';
 import type { AdmissionRequest } from '../review/request.ts';
+import { injectionObstacle } from '../sidecar/injection-obstacle.ts';
 import type { SidecarSettings } from '../sidecar/settings.ts';
 import { shouldBeMeshed } from '../sidecar/should-be-meshed.ts';
 import type { JsonPatch } from './json-patch.ts';
@@ -31,7 +32,8 @@ export async function mutate(
   const policies = holdingPolicies(context, request.namespace);
   let credentials: Promise<PullCredentials> | undefined;
   const images = await pinImages(newImages(request, judged.pod), {
-    ...{ judge: inTurn(context.judge, request), policies, signal },
+    ...{ judge: context.judge, policies, signal },
+    asker: { tenant: request.namespace, request: request.uid },
     credentials: () => {
       credentials ??= context.credentials(pullIdentityOf(request.namespace, judged.pod), signal);
       return credentials;
@@ -39,12 +41,6 @@ export async function mutate(
   });
   // After the images: it moves the init containers.
   return [...images, ...sidecarFor(request, judged, policies, context.sidecar)];
-}
-
-/** The same, in the turn of whoever wants the pod. */
-function inTurn(judge: MutationContext['judge'], { namespace, uid }: AdmissionRequest): typeof judge {
-  const asker = { tenant: namespace, request: uid };
-  return { ...judge, resolve: (question) => judge.resolve({ ...question, asker }) };
 }
 
 /** Undefined where no pod is in it, or none that can be read: whoever validates says so. */
@@ -82,7 +78,6 @@ function sidecarFor(
   settings: SidecarSettings | undefined,
 ): JsonPatch {
   if (operation !== 'CREATE' || settings === undefined) return [];
-  // Envoy's images are for Linux, and the API server would refuse the security context without saying whose it is.
-  if (pod.spec.os?.name === 'windows' || !shouldBeMeshed(policies, pod.metadata.labels)) return [];
+  if (injectionObstacle(pod) !== undefined || !shouldBeMeshed(policies, pod.metadata.labels)) return [];
   return sidecarPatch(object, settings.revisions[0]);
 }

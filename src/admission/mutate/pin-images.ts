@@ -3,13 +3,15 @@
 
 import { formatReference, isQualified, parseReference } from '../../registry/reference.ts';
 import type { ImageJudge, ImageQuestion, PullCredentials } from '../images/image-judge.ts';
-import { namingPolicies } from '../images/must-be-qualified.ts';
+import { namingPolicies } from '../images/policies/demands.ts';
 import { type ImageUse, maxImages } from '../pod/images.ts';
 import type { JsonPatch } from './json-patch.ts';
 
 export interface Pinning {
   readonly judge: Pick<ImageJudge, 'mustBeDigest' | 'resolve'>;
   readonly policies: ImageQuestion['policies'];
+  /** Whoever wants the pod: registries are asked in its turn. */
+  readonly asker: NonNullable<ImageQuestion['asker']>;
   /** Asked for only when there is a tag to resolve. */
   readonly credentials: () => Promise<PullCredentials>;
   readonly signal: AbortSignal;
@@ -43,14 +45,14 @@ export async function pinImages(images: readonly ImageUse[], pinning: Pinning): 
 /** Undefined where nothing has to change. @throws what keeps it from being resolved */
 async function pinned(
   text: string,
-  { judge, policies, credentials, signal }: Pinning,
+  { judge, policies, asker, credentials, signal }: Pinning,
 ): Promise<string | undefined> {
   const reference = parseReference(text);
   if (reference.digest !== undefined || !judge.mustBeDigest(reference, policies)) {
     const isGood = isQualified(text) || namingPolicies(policies).length === 0;
     return isGood ? undefined : formatReference(reference);
   }
-  const digest = await judge.resolve({ reference, credentials: await credentials(), signal });
+  const digest = await judge.resolve({ reference, credentials: await credentials(), asker, signal });
   return formatReference({ ...reference, digest });
 }
 

@@ -1,4 +1,4 @@
-// The sidecar as a patch: what injectSidecar does, said so that nothing of what is there is written again.
+// A pod and a revision in, what brings the sidecar of that revision in out: a patch, so that nothing of what is there is written again.
 
 import type { ContainerList } from '../pod/containers.ts';
 import { type PodObject, specOf } from '../sidecar/pod-object.ts';
@@ -7,7 +7,10 @@ import { reservedPlaces } from '../sidecar/reserved.ts';
 import type { SidecarRevision } from '../sidecar/settings.ts';
 import type { JsonPatch } from './json-patch.ts';
 
-/** Empty where anything bears a name of the sidecar's. Positions of init containers are other ones after it. */
+/**
+ * Empty where anything bears a name of the sidecar's: nothing is repaired, and injecting twice is injecting once. Positions of init
+ * containers are other ones after it.
+ */
 export function sidecarPatch(pod: PodObject, revision: SidecarRevision): JsonPatch {
   if (reservedPlaces(pod).length > 0) return [];
   const { container, volumes } = renderSidecar(revision);

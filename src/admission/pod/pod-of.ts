@@ -4,6 +4,7 @@ import { isRecord, ownField } from '../../model/manifest.ts';
 import { quote } from '../../model/problem.ts';
 import { AdmissionError } from '../errors.ts';
 import type { AdmissionRequest } from '../review/request.ts';
+import { judgedKinds } from './judged-kinds.ts';
 import { type Pod, readPod } from './read-pod.ts';
 
 export interface JudgedPod {
@@ -15,34 +16,14 @@ export interface JudgedPod {
   readonly fieldPrefix: string;
 }
 
-interface PodPlace {
-  readonly kind: JudgedPod['kind'];
-  readonly path: readonly string[];
-  /** `scale`, `status` and the like change no pod. */
-  readonly subResources: readonly (string | undefined)[];
-}
-
-const template: PodPlace = { kind: 'template', path: ['spec', 'template'], subResources: [undefined] };
-
-/** By group, version and kind: what the rules of the webhook ask about. Another one would be let in unseen, and so is refused. */
-const places: ReadonlyMap<string, PodPlace> = new Map([
-  ['/v1/Pod', { kind: 'pod', path: [], subResources: [undefined, 'ephemeralcontainers', 'resize'] }],
-  ['/v1/ReplicationController', template],
-  ['apps/v1/Deployment', template],
-  ['apps/v1/ReplicaSet', template],
-  ['apps/v1/StatefulSet', template],
-  ['apps/v1/DaemonSet', template],
-  ['batch/v1/Job', template],
-  ['batch/v1/CronJob', { ...template, path: ['spec', 'jobTemplate', 'spec', 'template'] }],
-]);
-
 /** The `apiVersion` under which a kind is judged, if it is one; `v1` for Pods. */
 export function judgedVersionOf(kind: string): string | undefined {
-  const key = [...places.keys()].find((each) => each.endsWith(`/${kind}`));
-  return key?.slice(key.startsWith('/') ? 1 : 0, -`/${kind}`.length);
+  const judged = judgedKinds.find((each) => each.kind === kind);
+  return judged && [judged.group, judged.version].filter(Boolean).join('/');
 }
 
 /**
+ * What the webhook is asked about and does not know would be let in unseen, and so is refused.
  * @param object of the request, as it is or as it was
  * @throws AdmissionError ERR_KIND_NOT_JUDGED, ERR_POD_INVALID
  */
@@ -50,19 +31,24 @@ export function podOf(
   { kind: { group, version, kind }, subResource }: Pick<AdmissionRequest, 'kind' | 'subResource'>,
   object: AdmissionRequest['object'],
 ): JudgedPod {
-  const place = places.get(`${group}/${version}/${kind}`);
-  if (place === undefined || !place.subResources.includes(subResource)) {
+  const judged = judgedKinds.find(
+    (each) => each.group === group && each.version === version && each.kind === kind,
+  );
+  const subResources: readonly (string | undefined)[] = [undefined, ...(judged?.subResources ?? [])];
+  if (judged === undefined || !subResources.includes(subResource)) {
     const what = [group, version, kind, subResource].filter(Boolean).join('/');
     throw new AdmissionError(
       'ERR_KIND_NOT_JUDGED',
       `where ${quote(what)} has its pods is not known, so it cannot be let in: take it out of the rules of the webhook configuration`,
     );
   }
-  const found = place.path.reduce<unknown>(ownField, object);
-  const field = place.path.join('.');
+  const found = judged.path.reduce<unknown>(ownField, object);
+  const field = judged.path.join('.');
   if (!isRecord(found)) {
     throw new AdmissionError('ERR_POD_INVALID', `${field}: there is no template of a pod`);
   }
-  const pod = readPod(found, place.path);
-  return { kind: place.kind, pod, object: found, fieldPrefix: field === '' ? '' : `${field}.` };
+  const pod = readPod(found, judged.path);
+  return field === ''
+    ? { kind: 'pod', pod, object: found, fieldPrefix: '' }
+    : { kind: 'template', pod, object: found, fieldPrefix: `${field}.` };
 }

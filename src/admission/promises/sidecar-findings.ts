@@ -3,9 +3,11 @@
 import { type NamespacedName, namespacedName, type Policy } from '../../model/mesh.ts';
 import { mergePolicies } from '../../policy/effective.ts';
 import { type Enforcement, enforcementOf, isEnforced } from '../../policy/enforcement.ts';
+import type { Advice } from '../advice.ts';
 import type { Finding } from '../decision.ts';
 import type { JudgedPod } from '../pod/pod-of.ts';
 import { checkSidecar } from '../sidecar/check-sidecar.ts';
+import { injectionObstacle } from '../sidecar/injection-obstacle.ts';
 import type { SidecarSettings } from '../sidecar/settings.ts';
 import { shouldBeMeshed } from '../sidecar/should-be-meshed.ts';
 import { demandOf } from './required-encryption.ts';
@@ -14,9 +16,11 @@ import { demandOf } from './required-encryption.ts';
 export function sidecarFindings(
   judged: JudgedPod,
   policies: readonly Policy[],
-  settings: SidecarSettings | undefined,
+  { sidecar: settings, advice }: { readonly sidecar: SidecarSettings | undefined; readonly advice: Advice },
 ): readonly Finding[] {
-  if (settings === undefined) return policies.filter(requires).map(withoutInjection);
+  if (settings === undefined) {
+    return policies.filter(requires).map((policy) => withoutInjection(policy, advice));
+  }
   // A template gets its sidecar when its pods are made.
   if (judged.kind === 'template') return [];
   const demand = demandOn(judged, policies);
@@ -45,11 +49,11 @@ interface Demand {
 function demandOn({ pod }: JudgedPod, policies: readonly Policy[]): Demand | undefined {
   const { encryptionPolicies, postQuantumEncryption } = mergePolicies(policies);
   if (shouldBeMeshed(policies, pod.metadata.labels)) {
+    const obstacle = injectionObstacle(pod);
     const should =
-      // It is not injected there, and `required` refuses hostNetwork by itself.
-      pod.spec.hostNetwork !== true &&
-      // There is no Envoy of ours for Windows; `preferred` lets pods be without.
-      (pod.spec.os?.name !== 'windows' || postQuantumEncryption === 'required');
+      obstacle === undefined ||
+      // `preferred` lets pods be without; `required` refuses the network of the node by itself.
+      (obstacle === 'windows' && postQuantumEncryption === 'required');
     return { enforcement: 'enforce', policies: encryptionPolicies, should };
   }
   // What does not enforce has nothing injected.
@@ -71,15 +75,13 @@ function wantsMesh({ spec }: Policy): boolean {
   return spec.postQuantumEncryption === 'required' || spec.postQuantumEncryption === 'preferred';
 }
 
-function withoutInjection(policy: Policy): Finding {
+function withoutInjection(policy: Policy, { noSidecar }: Advice): Finding {
   const name = namespacedName(policy);
   return {
     code: 'sidecar-missing',
     enforcement: enforcementOf(policy),
     policy: name,
     field: undefined,
-    message:
-      `${demandOf(name)}, and this installation injects no sidecar, so no pod can keep that; switch injection on with the value` +
-      ' sidecar.image of the chart (--sidecar-image of trellis webhook)',
+    message: `${demandOf(name)}, and this installation injects no sidecar, so no pod can keep that; ${noSidecar}`,
   };
 }

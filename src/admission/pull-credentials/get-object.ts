@@ -1,6 +1,7 @@
 // One object by its name. Nothing is listed and nothing is watched: a role that allows no more than `get` is enough.
 
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
+import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
 import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import { objectRequestMs } from './limits.ts';
 import { objectPath } from './object-path.ts';
@@ -22,9 +23,9 @@ export async function getObject(
   const path = objectPath(namespace, plural, name);
   if (path === undefined) return { kind: 'absent' };
   try {
-    return { kind: 'found', object: await client.json({ path, signal, timeoutMs: objectRequestMs }) };
+    const object = await getIfThere(client, { path, signal, timeoutMs: objectRequestMs });
+    return object === undefined ? { kind: 'absent' } : { kind: 'found', object };
   } catch (error) {
-    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return { kind: 'absent' };
     if (isKubernetesError(error, 'ERR_KUBE_FORBIDDEN')) return { kind: 'forbidden' };
     throw error;
   }

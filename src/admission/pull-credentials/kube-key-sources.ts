@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { openKmsPublicKey } from '../../signing/kms/open.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import type { KeySources } from '../images/authorities.ts';
+import type { KeySources } from '../images/policies/authorities.ts';
 import { getObject } from './get-object.ts';
 
 const configMapForm = z.object({

@@ -2,6 +2,8 @@
 
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { AdmissionDecision } from '../decision.ts';
+import type { ImageJudgeStats } from '../images/create-image-judge.ts';
+import { type JudgedKind, judgedKinds } from '../pod/judged-kinds.ts';
 import type { AdmissionRequest } from '../review/request.ts';
 
 export type AdmissionMetrics = Pick<
@@ -10,19 +12,6 @@ export type AdmissionMetrics = Pick<
 >;
 
 type Webhook = 'validate' | 'mutate';
-
-const kinds = [
-  'Pod',
-  'Deployment',
-  'StatefulSet',
-  'DaemonSet',
-  'ReplicaSet',
-  'ReplicationController',
-  'Job',
-  'CronJob',
-] as const;
-
-type Kind = (typeof kinds)[number] | 'other';
 
 /** What the validating webhook answered. @param seconds from question to answer */
 export function recordDecision(
@@ -80,28 +69,30 @@ function observe(
   admissionDuration.observe({ webhook }, seconds);
 }
 
-function kindOf(request: AdmissionRequest | undefined): Kind {
-  return kinds.find((kind) => kind === request?.kind.kind) ?? 'other';
+function kindOf(request: AdmissionRequest | undefined): JudgedKind['kind'] | 'other' {
+  return judgedKinds.find(({ kind }) => kind === request?.kind.kind)?.kind ?? 'other';
 }
 
-/** Of the cache of images, since the process started. */
-export interface ImageCacheStats {
-  readonly hits: number;
-  readonly misses: number;
-  readonly bytes: number;
-  readonly entries: number;
-}
-
-/** Takes over what the cache counts itself; to be called before metrics are read. */
-export function imageCacheMetrics(
-  metrics: Pick<Metrics, 'imageCacheHits' | 'imageCacheMisses' | 'imageCacheBytes' | 'imageCacheEntries'>,
-): (stats: ImageCacheStats) => void {
-  let [hits, misses] = [0, 0];
+/** Takes over what the judge of images counts itself; to be called before metrics are read. */
+export function imageJudgeMetrics(
+  metrics: Pick<
+    Metrics,
+    | 'imageCacheHits'
+    | 'imageCacheMisses'
+    | 'imageCacheBytes'
+    | 'imageCacheEntries'
+    | 'imageLooks'
+    | 'registryRequests'
+  >,
+): (stats: ImageJudgeStats) => void {
+  let before = { hits: 0, misses: 0, registryRequests: 0 };
   return (stats) => {
-    metrics.imageCacheHits.inc({}, Math.max(0, stats.hits - hits));
-    metrics.imageCacheMisses.inc({}, Math.max(0, stats.misses - misses));
-    [hits, misses] = [stats.hits, stats.misses];
+    metrics.imageCacheHits.inc({}, stats.hits - before.hits);
+    metrics.imageCacheMisses.inc({}, stats.misses - before.misses);
+    metrics.registryRequests.inc({}, stats.registryRequests - before.registryRequests);
+    before = stats;
     metrics.imageCacheBytes.set({}, stats.bytes);
     metrics.imageCacheEntries.set({}, stats.entries);
+    metrics.imageLooks.set({}, stats.looksUnderWay);
   };
 }

@@ -3,7 +3,7 @@
 import type { Enforcement } from '../../policy/enforcement.ts';
 import { microTime } from '../../sources/kubernetes/lease/lease-record.ts';
 import type { AdmissionDecision, Finding } from '../decision.ts';
-import { boundedSentences, boundedText } from './bounded-text.ts';
+import { boundedSentences, boundedText } from '../review/shorten.ts';
 import type { EventSubject } from './event-subject.ts';
 
 /** What an Event says, however often it happens. */

@@ -1,14 +1,14 @@
 // Judges the pods that run in one namespace as if they were made now.
 
-import { ownField } from '../../model/manifest.ts';
+import { isRecord, ownField } from '../../model/manifest.ts';
 import type { Clock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
+import { pagesOf } from '../../sources/kubernetes/cluster/pages.ts';
 import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { AdmissionDecision, ImageFinding } from '../decision.ts';
 import type { AdmissionRequest } from '../review/request.ts';
 import { Pace } from './pace.ts';
-import { type ListedObject, pagesOf } from './pages.ts';
 import { ReportCollector, type ReportContent } from './policy-report.ts';
 import {
   notJudged,
@@ -95,13 +95,10 @@ export class NamespaceRecheck {
   async #judgePages(progress: Progress, limit: number): Promise<void> {
     const { client, limits, signal, mayGoOn } = this.#options;
     const path = `/api/v1/namespaces/${encodeURIComponent(progress.namespace)}/pods`;
-    const pages = pagesOf(
-      { apiVersion: 'v1', kind: 'Pod', path },
-      { client, signal, limit, maxBytes: limits.maxPageBytes },
-    );
-    for await (const page of pages) {
+    const pages = pagesOf({ kind: 'Pod', path }, { client, signal, limit, maxBytes: limits.maxPageBytes });
+    for await (const { items } of pages) {
       mayGoOn();
-      const pods = page
+      const pods = items
         .map(readPod)
         .filter((pod) => pod !== undefined)
         .filter(({ uid }) => !progress.done.has(uid));
@@ -160,17 +157,19 @@ interface Progress {
 }
 
 interface Pod extends PodReference {
-  readonly object: ListedObject;
+  readonly object: AdmissionRequest['object'];
 }
 
 /** Undefined for what has run to its end. */
-function readPod(object: ListedObject): Pod | undefined {
+function readPod(object: unknown): Pod | undefined {
+  if (!isRecord(object)) return undefined;
   const metadata = ownField(object, 'metadata');
   const [namespace, name, uid] = ['namespace', 'name', 'uid'].map((key) => ownField(metadata, key));
   const phase = ownField(ownField(object, 'status'), 'phase');
   if (phase === 'Succeeded' || phase === 'Failed') return undefined;
   if (typeof namespace !== 'string' || typeof name !== 'string' || typeof uid !== 'string') return undefined;
-  return { namespace, name, uid, object };
+  // Lists leave out what their items are.
+  return { namespace, name, uid, object: { ...object, apiVersion: 'v1', kind: 'Pod' } };
 }
 
 function asCreated({ namespace, name, uid, object }: Pod): AdmissionRequest {

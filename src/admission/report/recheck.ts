@@ -4,9 +4,9 @@
 import { ownField } from '../../model/manifest.ts';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
+import { pagesOf } from '../../sources/kubernetes/cluster/pages.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { Failures } from './failures.ts';
-import { pagesOf } from './pages.ts';
 import { type Judge, type NamespaceLimits, NamespaceRecheck } from './recheck-namespace.ts';
 import { discoverReportKinds, type ReportKind } from './report-kinds.ts';
 import { type Outcome, outcomes } from './report-results.ts';
@@ -194,11 +194,11 @@ class Recheck {
     const { client, signal, limits } = this.#settings;
     const names: string[] = [];
     const pages = pagesOf(
-      { apiVersion: 'v1', kind: 'Namespace', path: '/api/v1/namespaces' },
+      { kind: 'Namespace', path: '/api/v1/namespaces' },
       { client, signal, limit: limits.pageNamespaces, maxBytes: limits.maxPageBytes },
     );
-    for await (const page of pages) {
-      for (const namespace of page) {
+    for await (const { items } of pages) {
+      for (const namespace of items) {
         const metadata = ownField(namespace, 'metadata');
         const name = ownField(metadata, 'name');
         const isLeaving = ownField(metadata, 'deletionTimestamp') !== undefined;

@@ -2,7 +2,7 @@
 
 import { ownField } from '../../model/manifest.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
+import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
 
 export interface ReportKind {
   readonly apiVersion: string;
@@ -33,17 +33,12 @@ export async function discoverReportKinds(
 }
 
 async function isServed(kind: ReportKind, client: KubeClient, signal: AbortSignal): Promise<boolean> {
-  try {
-    const answer = await client.json({ path: `/apis/${kind.apiVersion}`, signal });
-    const resources = ownField(answer, 'resources');
-    return (
-      Array.isArray(resources) &&
-      resources.some((each) => ownField(each, 'name') === kind.plural && ownField(each, 'kind') === kind.kind)
-    );
-  } catch (error) {
-    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return false;
-    throw error;
-  }
+  const group = await getIfThere(client, { path: `/apis/${kind.apiVersion}`, signal });
+  const resources = ownField(group, 'resources');
+  return (
+    Array.isArray(resources) &&
+    resources.some((each) => ownField(each, 'name') === kind.plural && ownField(each, 'kind') === kind.kind)
+  );
 }
 
 export function pathOfReports({ apiVersion, plural }: ReportKind, namespace: string): string {

@@ -3,7 +3,7 @@
 import type { Enforcement } from '../../policy/enforcement.ts';
 import type { AdmissionDecision, Finding, FindingCode, ImageFinding } from '../decision.ts';
 import { AdmissionError } from '../errors.ts';
-import { boundedText } from './bounded-text.ts';
+import { boundedText } from '../review/shorten.ts';
 
 /** In the words of the Policy Working Group: `warn` is what a policy does not allow and lets in, `error` what could not be judged. */
 export type Outcome = 'fail' | 'error' | 'warn' | 'pass' | 'skip';
@@ -49,6 +49,7 @@ const kinds: Readonly<Record<FindingCode, Kind>> = {
   'image-not-verified': images('high'),
   'image-revoked': images('critical'),
   'image-unknown': images('medium'),
+  'policy-unusable': images('high'),
   'sidecar-missing': runtime('high'),
   'sidecar-altered': runtime('critical'),
   'identity-exposed': runtime('critical'),
@@ -119,7 +120,7 @@ function fromFinding(
 }
 
 function outcomeOf(code: FindingCode, enforcement: Enforcement): Outcome {
-  if (code === 'image-unknown') return 'error';
+  if (code === 'image-unknown' || code === 'policy-unusable') return 'error';
   return enforcement === 'enforce' ? 'fail' : 'warn';
 }
 

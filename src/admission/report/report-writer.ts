@@ -3,7 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord, ownField } from '../../model/manifest.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { isKubernetesError, KubernetesError } from '../../sources/kubernetes/errors.ts';
+import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
+import { KubernetesError } from '../../sources/kubernetes/errors.ts';
 import { type ReportContent, reportLabels, reportName } from './policy-report.ts';
 import { pathOfReports, type ReportKind } from './report-kinds.ts';
 
@@ -61,14 +62,9 @@ async function put(
 type Report = Readonly<Record<string, unknown>>;
 
 async function read(path: string, { client, signal }: ReportWriterOptions): Promise<Report | undefined> {
-  try {
-    const answer = await client.json({ path, signal });
-    if (isRecord(answer)) return answer;
-    throw new KubernetesError('ERR_KUBE_PROTOCOL', `${path}: the answer is no object`);
-  } catch (error) {
-    if (isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) return undefined;
-    throw error;
-  }
+  const report = await getIfThere(client, { path, signal });
+  if (report === undefined || isRecord(report)) return report;
+  throw new KubernetesError('ERR_KUBE_PROTOCOL', `${path}: the answer is no object`);
 }
 
 /** That one and no other: a report that somebody has made anew meanwhile is not what was looked at. */

@@ -4,7 +4,7 @@
 import { escapeInvisible } from '../../model/problem.ts';
 import { type AdmissionDecision, type Finding, isUnanswered } from '../decision.ts';
 import type { AdmissionError, AdmissionErrorCode } from '../errors.ts';
-import { shortenBytes } from './shorten.ts';
+import { boundedText, shortenBytes } from './shorten.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface AdmissionReview {
@@ -141,5 +141,5 @@ function auditAnnotations({
 }
 
 function annotation(entries: readonly string[]): string {
-  return shortenBytes(escapeInvisible(entries.join('; ')), maxAnnotationBytes);
+  return boundedText(entries.join('; '), maxAnnotationBytes);
 }

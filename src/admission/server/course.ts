@@ -24,9 +24,8 @@ const reasons = {
 export class Course {
   outcome: WebhookOutcome = 'failed';
   readonly share: Share;
-  readonly #startedMs = performance.now();
   readonly #controller = new AbortController();
-  readonly #finished: (outcome: WebhookOutcome, seconds: number) => void;
+  readonly #finished: (outcome: WebhookOutcome) => void;
   #timer: NodeJS.Timeout;
   #leave: () => void = () => {};
   #ended = false;
@@ -40,7 +39,7 @@ export class Course {
     }: {
       readonly bodyMs: number;
       readonly stalled: () => void;
-      readonly finished: (outcome: WebhookOutcome, seconds: number) => void;
+      readonly finished: (outcome: WebhookOutcome) => void;
     },
   ) {
     this.share = share;
@@ -90,6 +89,6 @@ export class Course {
     this.share.end();
     this.#leave();
     this.#controller.abort(reason);
-    this.#finished(outcome, (performance.now() - this.#startedMs) / 1_000);
+    this.#finished(outcome);
   }
 }

@@ -20,7 +20,7 @@ export type Handler = (body: unknown, signal: AbortSignal) => Promise<object>;
 export type WebhookName = 'validate' | 'mutate';
 
 export interface WebhookReport {
-  readonly finished: (webhook: WebhookName, outcome: WebhookOutcome, seconds: number) => void;
+  readonly finished: (webhook: WebhookName, outcome: WebhookOutcome) => void;
   /** @param reference stands in the answer too */
   readonly failed: (webhook: WebhookName, error: unknown, reference: string) => void;
 }
@@ -74,19 +74,19 @@ async function begin(
   if (length === undefined)
     return answerStatus(reply.header('connection', 'close'), 411, 'a body with a Content-Length is needed');
   if (Number(length) > limits.maxBodyBytes) {
-    report.finished(webhook, 'refused', 0);
+    report.finished(webhook, 'refused');
     const message = `a request may have ${limits.maxBodyBytes} bytes`;
     return answerStatus(reply.header('connection', 'close'), 413, message);
   }
   const share = load.begin(addressOf(request.raw.socket));
   if (share === undefined) {
-    report.finished(webhook, 'overloaded', 0);
+    report.finished(webhook, 'overloaded');
     return answerOverloaded(reply, limits);
   }
   const course = new Course(share, {
     bodyMs: limits.bodyMs,
     stalled: () => request.raw.destroy(),
-    finished: (outcome, seconds) => report.finished(webhook, outcome, seconds),
+    finished: (outcome) => report.finished(webhook, outcome),
   });
   courses.set(request, course);
   const { raw } = reply;

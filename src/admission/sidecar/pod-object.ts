@@ -23,7 +23,7 @@ export function specOf(pod: PodObject): JsonObject {
 }
 
 /** The entries as they stand; none where there is no list. */
-export function listOf(object: JsonObject, field: string): readonly unknown[] {
+function listOf(object: JsonObject, field: string): readonly unknown[] {
   const list = object[field];
   return Array.isArray(list) ? list : [];
 }

@@ -13,8 +13,7 @@ import {
   sidecarName,
   tokenDirectory,
 } from './names.ts';
-import { type JsonObject, listOf, type PodObject, specOf } from './pod-object.ts';
-import { reservedPlaces } from './reserved.ts';
+import type { JsonObject } from './pod-object.ts';
 import type { SidecarRevision } from './settings.ts';
 
 export interface RenderedSidecar {
@@ -64,24 +63,6 @@ export function renderSidecar(revision: SidecarRevision): RenderedSidecar {
       { name: agentVolume, csi: { driver: identityDriver, readOnly: true } },
       { name: proxyVolume, emptyDir: { medium: 'Memory', sizeLimit: proxyVolumeSize } },
     ],
-  };
-}
-
-/**
- * The pod with its sidecar. A pod in which anything bears a name of the sidecar's comes back as it is: nothing is repaired, and
- * injecting twice is injecting once.
- */
-export function injectSidecar(pod: PodObject, revision: SidecarRevision): PodObject {
-  if (reservedPlaces(pod).length > 0) return pod;
-  const { container, volumes } = renderSidecar(revision);
-  const spec = specOf(pod);
-  return {
-    ...pod,
-    spec: {
-      ...spec,
-      initContainers: [container, ...listOf(spec, 'initContainers')],
-      volumes: [...listOf(spec, 'volumes'), ...volumes],
-    },
   };
 }
 

@@ -1,12 +1,14 @@
 // What admission decides by, from files: no API server is asked.
 
 import { admitRequest } from '../../admission/admit-request.ts';
+import type { Advice } from '../../admission/advice.ts';
 import type { AdmissionContext } from '../../admission/context.ts';
 import type { AdmissionDecision } from '../../admission/decision.ts';
 import { AdmissionError } from '../../admission/errors.ts';
 import { imageJudgeOver } from '../../admission/images/create-image-judge.ts';
 import type { ImageJudge } from '../../admission/images/image-judge.ts';
 import { statedImageJudge } from '../../admission/images/stated-images.ts';
+import type { SidecarSettings } from '../../admission/sidecar/settings.ts';
 import { anonymous } from '../../registry/auth/credentials.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import { CliError } from '../errors.ts';
@@ -25,11 +27,15 @@ export interface OfflineOptions {
   readonly policies: PolicyFiles;
   readonly rootNamespace: string;
   readonly images: Images;
+  /** Undefined: the cluster injects none. */
+  readonly sidecar: SidecarSettings | undefined;
+  readonly advice: Advice;
   readonly now: () => Date;
 }
 
 /** @throws CliError ERR_USAGE without a policy */
-export function offlineContext({ policies, rootNamespace, images, now }: OfflineOptions): AdmissionContext {
+export function offlineContext(options: OfflineOptions): AdmissionContext {
+  const { policies, rootNamespace, images, sidecar, advice, now } = options;
   if (policies.policies.length === 0) {
     throw new CliError('ERR_USAGE', 'there is no QuantumSecurityPolicy in the policy files', {
       hint: 'without one everything is allowed: name the files that hold them',
@@ -41,7 +47,8 @@ export function offlineContext({ policies, rootNamespace, images, now }: Offline
     judge: judgeOf(images, policies, now),
     // The client has those of whoever runs the command.
     credentials: async () => ({ scope: 'user', source: anonymous }),
-    sidecar: anySidecar,
+    sidecar,
+    advice,
   };
 }
 
@@ -53,11 +60,6 @@ function judgeOf(images: Images, { configMap }: PolicyFiles, now: () => Date): I
   if (images.kind === 'stated') return statedImageJudge(images.images, sources, now);
   return askingOnce(imageJudgeOver(() => images.client, { keySources: sources, now }));
 }
-
-/** What a cluster injects is its own affair, and not what a manifest is judged by: it stands for whatever that is. */
-export const anySidecar: AdmissionContext['sidecar'] = {
-  revisions: [{ name: 'offline', image: `envoy.invalid/envoy@sha256:${'0'.repeat(64)}` }],
-};
 
 /** @throws CliError ERR_USAGE that names the object, for what cannot be judged at all */
 export async function decisionOn(

@@ -1,13 +1,15 @@
 // Pods, and what makes pods, out of the manifests of a command line.
 
 import { AdmissionError } from '../../admission/errors.ts';
-import { judgedVersionOf, podOf } from '../../admission/pod/pod-of.ts';
+import { type JudgedPod, podOf } from '../../admission/pod/pod-of.ts';
 import type { AdmissionRequest } from '../../admission/review/request.ts';
 import { isRecord, type Manifest, ownField } from '../../model/manifest.ts';
 import { isDnsLabel } from '../../model/names.ts';
+import { nearestName } from '../../model/nearest.ts';
 import { quote } from '../../model/problem.ts';
 import { CliError } from '../errors.ts';
 import { readManifestFiles } from '../manifest-files.ts';
+import { knowledgeOf } from './known-kinds.ts';
 
 export interface PodManifest {
   /** As messages call it: `Deployment trading/gateway in deploy/gateway.yaml:12`. */
@@ -22,8 +24,10 @@ export interface PodManifest {
 
 export interface PodManifests {
   readonly judged: readonly PodManifest[];
-  /** Kinds of which it is not known where they have pods, with how many there were. */
+  /** Kinds that make no pods, with how many there were. */
   readonly passedOver: ReadonlyMap<string, number>;
+  /** Kinds of others, which may make pods, with their group: `Rollout (argoproj.io)`. */
+  readonly notKnown: ReadonlyMap<string, number>;
 }
 
 /**
@@ -34,15 +38,19 @@ export interface PodManifests {
 export async function readPodManifests(paths: readonly string[], namespace: string): Promise<PodManifests> {
   const judged: PodManifest[] = [];
   const passedOver = new Map<string, number>();
+  const notKnown = new Map<string, number>();
+  const count = (into: Map<string, number>, what: string) => into.set(what, (into.get(what) ?? 0) + 1);
   for (const { path, manifests } of await readManifestFiles('the manifest', paths)) {
     for (const manifest of manifests) {
       const asked = podManifest(manifest, namespace, path);
-      const { kind } = asked.request.kind;
-      if (makesPods(asked)) judged.push(asked);
-      else passedOver.set(kind, (passedOver.get(kind) ?? 0) + 1);
+      const { kind, group } = asked.request.kind;
+      const makes = makesPods(asked);
+      if (makes === 'yes') judged.push(asked);
+      else if (makes === 'no') count(passedOver, kind);
+      else count(notKnown, `${kind} (${group})`);
     }
   }
-  return { judged, passedOver };
+  return { judged, passedOver, notKnown };
 }
 
 /** The only one that is a pod or makes pods. @throws CliError ERR_USAGE */
@@ -89,25 +97,47 @@ function podManifest({ content, locate }: Manifest, namespace: string, file: str
   };
 }
 
-/** What API servers had these kinds in before. Groups of others have kinds of the same names, which are none of these. */
-const olderGroups = ['', 'apps', 'batch', 'extensions'];
+/** @throws CliError ERR_USAGE for what an API server would not take: to pass over it would look like a yes */
+function makesPods({ name, request }: PodManifest): 'yes' | 'no' | 'unknown' {
+  const pod = podIn(name, request);
+  if (pod !== undefined) {
+    refuseWithoutContainers(name, pod);
+    return 'yes';
+  }
+  const known = knowledgeOf(request.kind.group, request.kind.kind);
+  if ('makesPods' in known) return known.makesPods;
+  throw new CliError('ERR_USAGE', `${name}: ${known.mistake}`, { hint: known.hint });
+}
 
-/** @throws CliError ERR_USAGE */
-function makesPods({ name, request }: PodManifest): boolean {
+/** @returns undefined where it is not known where its pods are @throws CliError ERR_USAGE */
+function podIn(name: string, request: AdmissionRequest): JudgedPod | undefined {
   try {
-    podOf(request, request.object);
-    return true;
+    return podOf(request, request.object);
   } catch (error) {
     if (!(error instanceof AdmissionError)) throw error;
-    if (error.code !== 'ERR_KIND_NOT_JUDGED') {
-      throw new CliError('ERR_USAGE', `${name}: ${error.message}`, { cause: error });
-    }
+    if (error.code === 'ERR_KIND_NOT_JUDGED') return undefined;
+    throw new CliError('ERR_USAGE', `${name}: ${error.message}`, { cause: error });
   }
-  const { group, kind } = request.kind;
-  const version = judgedVersionOf(kind);
-  if (version === undefined || !olderGroups.includes(group)) return false;
-  // To pass over it would look like a yes.
-  throw new CliError('ERR_USAGE', `${name}: of this apiVersion it is not judged`, {
-    hint: `write apiVersion: ${version}`,
+}
+
+/** The lists of a pod's spec that its images are in. */
+const judgedLists = ['containers', 'initContainers', 'ephemeralContainers', 'volumes'] as const;
+
+/** What stands in a list that is misspelt is judged by nobody; API servers demand containers (validation.go, ValidatePodSpec). */
+function refuseWithoutContainers(name: string, { pod, object, fieldPrefix }: JudgedPod): void {
+  const spec = ownField(object, 'spec');
+  const strange = Object.keys(isRecord(spec) ? spec : {}).filter(
+    (key) => !judgedLists.some((list) => list === key),
+  );
+  for (const key of strange) {
+    const near = nearestName(key, judgedLists);
+    if (near === undefined) continue;
+    throw new CliError('ERR_USAGE', `${name}: ${fieldPrefix}spec has no field ${quote(key)}`, {
+      hint: `did you mean ${near}?`,
+    });
+  }
+  if (pod.spec.containers.length > 0) return;
+  throw new CliError('ERR_USAGE', `${name}: ${fieldPrefix}spec.containers is empty or missing`, {
+    hint: 'no API server takes a pod without containers',
   });
 }

@@ -1,4 +1,4 @@
-// `*.test.yaml`: policies, cases, and what a registry would say of the images in them. examples/policy-tests shows one.
+// `*.test.yaml`, or `*.test.yml`: policies, cases, and what a registry would say of the images in them. examples/policy-tests shows one.
 
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -11,7 +11,7 @@ import { nearestName } from '../../model/nearest.ts';
 import { readWith } from '../../model/read-with.ts';
 import { type Digest, parseDigest } from '../../registry/digest.ts';
 import { CliError } from '../errors.ts';
-import { policyTestEnding, readManifestFile, refusedFile } from '../manifest-files.ts';
+import { isPolicyTest, readManifestFile, refusedFile } from '../manifest-files.ts';
 import { namingFile } from '../named-file.ts';
 import { problemOf } from '../policy-files.ts';
 
@@ -28,6 +28,8 @@ export interface PolicyTestCase {
   readonly expect: Expectation;
   /** Codes of findings that must be among those there are. */
   readonly because: readonly string[];
+  /** That no policy of the test holds for the namespace of the object. */
+  readonly withoutPolicies: boolean;
 }
 
 export interface PolicyTestFile {
@@ -36,6 +38,8 @@ export interface PolicyTestFile {
   /** Of objects that name none. */
   readonly namespace: string;
   readonly now: Date | undefined;
+  /** Whether the cluster injects one. */
+  readonly sidecar: boolean;
   readonly cases: readonly PolicyTestCase[];
   /** By what they are called; undefined: registries are asked. */
   readonly images: Readonly<Record<string, StatedImage>> | undefined;
@@ -82,11 +86,13 @@ const testCase = closed({
   oldObject: text.optional(),
   expect: z.enum(expectations, { error: `it is one of ${expectations.join(', ')}` }),
   because: z.array(findingCode).max(findingCodes.length).default([]),
+  withoutPolicies: z.boolean().default(false),
 });
 const testFile = closed({
   policies: texts.min(1, 'name the files with the policies'),
   namespace: z.string().refine(isDnsLabel, 'not a namespace').default('default'),
   now: z.iso.datetime('a time is written "2027-01-31T00:00:00Z"').optional(),
+  sidecar: z.boolean().default(false),
   images: z.record(z.string(), image).optional(),
   cases: z.array(testCase).min(1, 'a test without cases proves nothing'),
 });
@@ -97,10 +103,10 @@ export async function findPolicyTests(path: string): Promise<readonly string[]> 
   const isDirectory = await namingFile(what, path, async () => (await stat(path)).isDirectory());
   if (!isDirectory) return [path];
   const names = await namingFile(what, path, () => readdir(path, { recursive: true }));
-  const found = names.filter((name) => name.endsWith(policyTestEnding)).sort();
+  const found = names.filter(isPolicyTest).sort();
   if (found.length === 0 || found.length > maxTestFiles) {
     const problem =
-      found.length === 0 ? `holds no *${policyTestEnding}` : `holds more than ${maxTestFiles} tests`;
+      found.length === 0 ? 'holds no *.test.yaml and no *.test.yml' : `holds more than ${maxTestFiles} tests`;
     throw new CliError('ERR_USAGE', `the directory ${path} ${problem}`, {
       hint: 'examples/policy-tests has an example of a test file',
     });
@@ -129,6 +135,7 @@ export async function readPolicyTest(path: string): Promise<PolicyTestFile> {
       object: beside(each.object),
       oldObject: each.oldObject === undefined ? undefined : beside(each.oldObject),
     })),
+    sidecar: value.sidecar,
     images: value.images,
     refuse,
   };

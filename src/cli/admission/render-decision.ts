@@ -10,16 +10,26 @@ import {
 import { escapeInvisible } from '../../model/problem.ts';
 import type { PodManifest } from './pod-manifests.ts';
 
-export type Verdict =
-  | 'allowed'
-  | 'warned'
-  | 'denied'
+export const verdicts = [
+  'allowed',
+  'warned',
+  'denied',
+  /** An API server would deny it, for nothing but a policy that cannot be used: to try again does not help. */
+  'unusable',
   /** An API server would deny it now, for nothing but what could not be asked: another try may be answered. */
-  | 'unknown';
+  'unknown',
+] as const;
+export type Verdict = (typeof verdicts)[number];
 
 export function verdictOf(decision: AdmissionDecision): Verdict {
-  if (!decision.allowed) return isUnanswered(decision) ? 'unknown' : 'denied';
-  return decision.findings.some(({ enforcement }) => enforcement === 'warn') ? 'warned' : 'allowed';
+  const { allowed, findings } = decision;
+  if (!allowed && !isUnanswered(decision)) return 'denied';
+  if (!allowed) return findings.some(isUnusable) ? 'unusable' : 'unknown';
+  return findings.some(({ enforcement }) => enforcement === 'warn') ? 'warned' : 'allowed';
+}
+
+function isUnusable({ code, enforcement }: Finding): boolean {
+  return code === 'policy-unusable' && enforcement === 'enforce';
 }
 
 /** Lines. What they quote is escaped; only their own colours act on a terminal. */
@@ -43,6 +53,7 @@ const heads: Readonly<Record<Verdict, () => string>> = {
   allowed: () => pc.green('allowed'),
   warned: () => pc.yellow('allowed, with warnings'),
   denied: () => pc.red('DENIED'),
+  unusable: () => pc.red('NOT JUDGED'),
   unknown: () => pc.red('NOT KNOWN'),
 };
 

@@ -2,16 +2,22 @@
 
 import type { ExplainedImageRule } from '../../admission/explain/image-rules.ts';
 import type { NamespacePolicy } from '../../admission/explain/namespace-policy.ts';
+import type { SidecarSettings } from '../../admission/sidecar/settings.ts';
 import { columns, type Row } from '../columns.ts';
+import { sidecarText } from './sidecar-image.ts';
 
-/** Lines. */
-export function renderNamespace(explained: NamespacePolicy): readonly string[] {
+/** Lines. @param sidecar what is assumed to be injected */
+export function renderNamespace(
+  explained: NamespacePolicy,
+  sidecar: SidecarSettings | undefined,
+): readonly string[] {
   const { namespace, policies, conflicts, revoked } = explained;
   return [
     `namespace ${namespace}`,
     ...columns([
       ...policyRows(policies),
       ['encryption', attributed(explained.postQuantumEncryption, 'so no pod is put into the mesh')],
+      ['sidecar', sidecarAssumption(explained, sidecar)],
       ['identity', attributed(explained.quantumAuthentication, 'so it is the default')],
       ...explained.complianceLevels.map((level): Row => ['compliance', attributed(level, '')]),
       ...conflicts.map(({ reason }): Row => ['conflict', `pods of the mesh are refused: ${reason}`]),
@@ -20,6 +26,16 @@ export function renderNamespace(explained: NamespacePolicy): readonly string[] {
       ...revoked.keys.map((key): Row => ['revoked', `key ${key}`]),
     ]),
   ];
+}
+
+function sidecarAssumption(
+  { postQuantumEncryption: { value, policies } }: NamespacePolicy,
+  sidecar: SidecarSettings | undefined,
+): string {
+  const assumed = `assumed: ${sidecarText(sidecar)}`;
+  if (sidecar !== undefined) return assumed;
+  const so = policies.length > 0 && value === 'required' ? ', so that every pod is refused' : '';
+  return `${assumed} (--sidecar-image says otherwise)${so}`;
 }
 
 function policyRows(policies: NamespacePolicy['policies']): readonly Row[] {
@@ -75,8 +91,11 @@ function ruleLines({
   authorities,
   bindReference,
   attestations,
+  shadowedBy,
 }: ExplainedImageRule): string[] {
-  const head = `${rule}. ${match.join(' ')}: ${actionTexts[action]}`;
+  const rules = `rule${shadowedBy.length === 1 ? '' : 's'} ${shadowedBy.join(' and ')}`;
+  const never = shadowedBy.length === 0 ? '' : ` (NEVER REACHED: ${rules} before it match all of it)`;
+  const head = `${rule}. ${match.join(' ')}: ${actionTexts[action]}${never}`;
   const bind =
     bindReference === 'none' ? ['   signatures need not name the repository (cosign made them)'] : [];
   return [

@@ -23,6 +23,7 @@ export function renderPod(
 const sidecarTexts: Readonly<Record<PodPolicy['sidecar'], string>> = {
   injected: 'injected: the pod is in the mesh',
   'left-alone': 'none: pods with hostNetwork, and pods for Windows, stay outside the mesh',
+  'switched-off': 'none: the policies put the pod into the mesh, and no sidecar is injected',
   none: 'none: no policy that is enforced puts the pod into the mesh',
 };
 

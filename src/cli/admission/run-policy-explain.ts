@@ -11,17 +11,19 @@ import { CliError } from '../errors.ts';
 import { refuseTwoStreams } from '../manifest-files.ts';
 import { forTerminal, print, printJson } from '../output.ts';
 import { readPolicyFiles } from '../policy-files.ts';
-import { anySidecar } from './offline-context.ts';
+import { registryAdvice } from './offline-advice.ts';
 import { readOnePodManifest } from './pod-manifests.ts';
 import { findingsJson } from './render-decision.ts';
 import { renderNamespace } from './render-namespace.ts';
 import { renderPod } from './render-pod.ts';
+import { sidecarSettings } from './sidecar-image.ts';
 
 export interface PolicyExplainOptions {
   readonly namespace: string;
   readonly policy: readonly string[];
   readonly pod?: string;
   readonly rootNamespace: string;
+  readonly sidecarImage?: readonly string[];
   readonly json?: true;
 }
 
@@ -29,6 +31,7 @@ export interface PolicyExplainOptions {
 export async function runPolicyExplain(options: PolicyExplainOptions, command: Command): Promise<void> {
   const { namespace, rootNamespace, json } = options;
   refuseTwoStreams([...options.policy, ...(options.pod === undefined ? [] : [options.pod])]);
+  const sidecar = sidecarSettings(options.sidecarImage ?? []);
   const files = await readPolicyFiles(options.policy);
   const policies = new Map(files.policies.map((policy) => [namespacedName(policy), policy]));
   const holding = policiesForNamespace(files.policies, rootNamespace, namespace);
@@ -41,19 +44,22 @@ export async function runPolicyExplain(options: PolicyExplainOptions, command: C
       ? undefined
       : {
           name: asked.name,
-          ...explainPod(judged.pod, holding),
+          ...explainPod(judged.pod, holding, sidecar),
           // As a template: what the webhook adds to a pod is not there yet.
           findings: judgePromises({ ...judged, kind: 'template' }, undefined, {
             policies: holding,
-            sidecar: anySidecar,
+            sidecar,
+            advice: registryAdvice,
           }),
         };
   if (json) {
-    printJson(command, { ...explained, pod: pod && { ...pod, findings: findingsJson(pod) } });
+    const sidecarImages = sidecar?.revisions.map(({ image }) => image) ?? [];
+    const shownPod = pod && { ...pod, findings: findingsJson(pod) };
+    printJson(command, { ...explained, sidecarImages, pod: shownPod });
     return;
   }
   const lines = [
-    ...renderNamespace(explained),
+    ...renderNamespace(explained, sidecar),
     ...(pod === undefined ? [] : renderPod(pod.name, pod, pod.findings)),
   ];
   print(command, forTerminal(lines.join('\n')));

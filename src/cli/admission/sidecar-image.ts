@@ -1,8 +1,30 @@
 // `--sidecar-image`: what is injected, and what is still accepted.
 
+import type { Command } from 'commander';
 import type { SidecarRevision, SidecarSettings } from '../../admission/sidecar/settings.ts';
 import { formatReference, type ImageReference, parseReference } from '../../registry/reference.ts';
 import { CliError } from '../errors.ts';
+import { collect } from '../options.ts';
+
+/** For commands that ask no cluster: what its webhook was given. */
+export function addSidecarOption(command: Command): Command {
+  return command.option(
+    '--sidecar-image <image>',
+    'judge as where trellis webhook has this option (default: no sidecar is injected, as where the chart has no sidecar.image); given again: earlier ones',
+    collect,
+  );
+}
+
+/** Where it is of no matter which one is injected. */
+export const someSidecar: SidecarSettings = {
+  revisions: [{ name: 'offline', image: `envoy.invalid/envoy@sha256:${'0'.repeat(64)}` }],
+};
+
+/** What was assumed, as in "judged as where …". */
+export function sidecarText(settings: SidecarSettings | undefined): string {
+  if (settings === undefined) return 'no sidecar is injected';
+  return settings === someSidecar ? 'a sidecar is injected' : `${settings.revisions[0].image} is injected`;
+}
 
 /** Enough of a digest for people to tell revisions apart. */
 const shownDigits = 12;

@@ -2,7 +2,6 @@
 
 import { startAdmissionController } from '../../admission/controller/controller.ts';
 import type { CertificateSettings } from '../../admission/controller/serving-certificate.ts';
-import { imageCacheMetrics } from '../../admission/report/admission-metrics.ts';
 import type { SidecarSettings } from '../../admission/sidecar/settings.ts';
 import { createMeshManifestParser } from '../../policy/manifest-parser.ts';
 import { readCustomResourceDefinitions } from '../../sources/crds.ts';
@@ -92,10 +91,9 @@ export async function startWebhook(
       exemptNamespaces: new Set(options.exemptNamespace),
       now: () => new Date(),
     });
-    const takeOver = imageCacheMetrics(metrics);
     return {
       address: controller.address,
-      refreshMetrics: () => takeOver(controller.stats()),
+      refreshMetrics: () => controller.refreshMetrics(),
       close: async (graceMs) => {
         await controller.close(graceMs);
         await client.close();

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { AdmitOptions } from '../admission/run-admit.ts';
+import { addSidecarOption } from '../admission/sidecar-image.ts';
 import { collect, duration, namespaceName } from '../options.ts';
 import { addRegistryOptions } from '../registry-options.ts';
 
@@ -32,15 +33,16 @@ export function registerAdmit(program: Command): void {
         .default(defaultDeadlineMs, '1m'),
     )
     .option('--json', 'print one JSON document');
-  addRegistryOptions(command)
+  addRegistryOptions(addSidecarOption(command))
     .addHelpText(
       'after',
       `
 Judged are Pods and what makes pods (Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob);
-other kinds are passed over. What the webhook adds to a pod (digests of tags, the sidecar) need not be there.
+kinds that make no pods are passed over, and kinds of others named. What no API server would take (a kind that there is not, a
+pod without containers) is an error. What the webhook adds to a pod (digests of tags, the sidecar) need not be there.
 Registries are asked with the credentials of whoever runs it: pull secrets are in the cluster.
-Ends with 0 when all are allowed (with warnings, too), with 1 when one is denied, with 2 when something that is given is wrong,
-with 3 when none is denied and a registry could not be asked about one.
+Ends with 0 when all are allowed (with warnings, too), with 1 when one is denied, with 2 when something that is given is wrong (a
+manifest, or a policy that cannot be used), with 3 when none is denied and a registry could not be asked about one.
 
 Examples:
   trellis admit -f deploy/ --policy policies/

@@ -58,7 +58,9 @@ async function run(
 
 async function requirement(type: string, condition: string | undefined): Promise<AttestationRequirement> {
   if (condition === undefined) return { predicateType: type, condition };
-  const { attestationRequirement } = await import('../../admission/images/attestation-requirement.ts');
+  const { attestationRequirement } = await import(
+    '../../admission/images/policies/attestation-requirement.ts'
+  );
   try {
     return attestationRequirement(type, condition);
   } catch (error) {

@@ -1,6 +1,6 @@
 // What a command line demands of images, in the form of what policies demand of them.
 
-import type { CompiledImagePolicies, Requirement } from '../../admission/images/requirement.ts';
+import type { CompiledImagePolicies, Requirement } from '../../admission/images/policies/requirement.ts';
 import type { VerificationPolicy } from '../../signing/verify/policy.ts';
 
 /** The same requirement on every image. */

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type JudgedImage, judgeImage } from '../../admission/images/judge-image.ts';
-import type { CompiledImagePolicies } from '../../admission/images/requirement.ts';
+import type { CompiledImagePolicies } from '../../admission/images/policies/requirement.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { ImageReference } from '../../registry/reference.ts';
 import { createVerifier } from '../../signing/verify/verifier.ts';

@@ -1,6 +1,6 @@
 // From the options of commands that verify to what they require of images. What is large is loaded when it is needed.
 
-import type { CompiledImagePolicies } from '../../admission/images/requirement.ts';
+import type { CompiledImagePolicies } from '../../admission/images/policies/requirement.ts';
 import type {
   AttestationRequirement,
   KeylessVerifier,
@@ -39,7 +39,7 @@ export async function requirementsOf(
 /** Whatever their namespace: an image is verified here that no pod has asked for yet. */
 async function byPolicy(path: string): Promise<CompiledImagePolicies> {
   const { readPolicyFiles } = await import('../policy-files.ts');
-  const { compileImagePolicies } = await import('../../admission/images/compile-image-policies.ts');
+  const { compileImagePolicies } = await import('../../admission/images/policies/compile-image-policies.ts');
   const { policies, configMap } = await readPolicyFiles([path]);
   if (!policies.some(({ spec }) => spec.images !== undefined)) {
     throw new CliError('ERR_USAGE', `${path} holds no QuantumSecurityPolicy with images`, {

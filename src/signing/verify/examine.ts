@@ -134,7 +134,7 @@ function byOthers({ binding }: Statement): Refusal {
   const signers = binding?.signers.map(keyLabel).join(' and ');
   return {
     code: 'other-signers',
-    reason: `it is signed by ${signers} together, and no keyset of the policy has exactly these keys; give the policy a keyset of them, or sign with its keys`,
+    reason: `it is signed by ${signers} together, and no keyset of the policy has exactly these keys; sign with all keys of one of its keysets, and no others`,
   };
 }
 

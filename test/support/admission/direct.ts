@@ -6,6 +6,7 @@ import type { AdmissionCluster, Replica } from '../admission.ts';
 import { webhookName } from '../admission.ts';
 import { onEnd } from '../cleanup.ts';
 import { releaseNamespace } from '../helm.ts';
+import { requestOf, reviewOf } from '../review.ts';
 
 export interface DirectAnswer {
   readonly allowed: boolean;
@@ -32,7 +33,7 @@ export async function directClient({ kube }: Pick<AdmissionCluster, 'kube'>): Pr
     const answer = await request(`https://${host}:${port}/validate?timeout=10s`, {
       ...{ method: 'POST', dispatcher, headersTimeout: 15_000, bodyTimeout: 15_000 },
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(reviewOf(namespace, spec)),
+      body: JSON.stringify(newPod(namespace, spec)),
     });
     const text = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${text}`);
@@ -45,15 +46,8 @@ interface Review {
   readonly response: { readonly allowed: boolean; readonly status?: { readonly message?: string } };
 }
 
-function reviewOf(namespace: string, spec: object): object {
-  const metadata = { name: 'asked', namespace };
-  return {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      ...{ uid: randomUUID(), operation: 'CREATE', namespace, name: 'asked', dryRun: true },
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      object: { apiVersion: 'v1', kind: 'Pod', metadata, spec },
-    },
-  };
+function newPod(namespace: string, spec: object): object {
+  const name = 'asked';
+  const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec };
+  return reviewOf(requestOf(object, { uid: randomUUID(), namespace, name, dryRun: true }));
 }

@@ -22,7 +22,16 @@ import {
   update,
   workloads,
 } from './decide/support.ts';
-import { authority, keyset, otherHybrid, policyOf, rule, signedRegistry } from './images/support.ts';
+import {
+  authority,
+  hybrid,
+  inlineKey,
+  keyset,
+  otherHybrid,
+  policyOf,
+  rule,
+  signedRegistry,
+} from './images/support.ts';
 
 let registry: FakeRegistry;
 beforeEach(() => {
@@ -345,6 +354,51 @@ describe('what is not known', () => {
     expect(decision).toMatchObject({ allowed: false, images: [{ decision: 'unknown' }] });
     expect(decision.findings).toMatchObject([{ code: 'image-unknown', policy: 'trading/images' }]);
     expect(decision.findings[0]?.message).toContain('registry.example does not answer');
+  });
+
+  test('comes with what to do, for whoever is told', async () => {
+    const messageOf = ({ findings }: AdmissionDecision) => findings[0]?.message;
+    const inCluster = await decide(create(pod()), [signed]);
+    expect(messageOf(inCluster)).toMatch(/this says nothing about the image: try again.*timeoutSeconds/);
+    const advice = { notKnown: 'ask', policyUnusable: 'mend', notWritten: 'write', noSidecar: 'inject' };
+    expect(messageOf(await decide(create(pod()), [signed], { advice }))).toMatch(
+      /nothing about the image: ask$/,
+    );
+    const tagged = pod({ containers: [container({ image: 'registry.example/trading/gateway:1.4' })] });
+    expect(messageOf(await decide(create(tagged), [signed], { advice }))).toMatch(
+      / judged; write .*, write$/,
+    );
+    const short = pod({ containers: [container({ image: 'busybox:1' })] });
+    const allow = policyOf({ images: [{ match: ['**'], action: 'allow' }] });
+    expect(messageOf(await decide(create(short), [allow], { advice }))).toMatch(/ if that is meant, write$/);
+    const required = policyOf({ postQuantumEncryption: 'required' });
+    const nowhere = { advice, sidecar: undefined };
+    expect(messageOf(await decide(create(pod()), [required], nowhere))).toMatch(/can keep that; inject$/);
+    expect(messageOf(await decide(create(pod()), [required], { sidecar: undefined }))).toMatch(
+      /sidecar\.image of the chart/,
+    );
+    const judge = judgeOver(registry);
+    vi.spyOn(judge, 'judge').mockRejectedValueOnce(new Error('out of order'));
+    expect(messageOf(await decide(create(pod()), [signed], { advice, judge }))).toMatch(
+      /out of order; .*: ask$/,
+    );
+  });
+
+  test('of a policy that cannot be used is said to be its mistake', async () => {
+    const keys = hybrid
+      .map(inlineKey)
+      .map((key, index) => (index === 0 ? { ...key, algorithm: 'ML-DSA-87' as const } : key));
+    const unusable = policyOf({
+      images: [rule({ authorities: [authority({ keysets: [{ name: 'a', keys }] })] })],
+    });
+    const decision = await decide(create(pod()), [unusable]);
+    expect(decision).toMatchObject({ allowed: false, findings: [{ code: 'policy-unusable' }] });
+    const { message } = decision.findings[0] ?? {};
+    expect(message).toMatch(
+      /QuantumSecurityPolicy trading\/images, rule 1: .*authority ci, keyset a, ML-DSA-87: the key there is of ML-DSA-65/,
+    );
+    expect(message).toMatch(/have those who keep the policy correct it/);
+    expect(message).not.toMatch(/try again|says nothing about the image/);
   });
 
   test('is let in by a policy that only warns', async () => {

@@ -115,7 +115,7 @@ const flips: Record<string, Flip> = {
         }),
       ],
     }),
-    code: 'image-unknown',
+    code: 'policy-unusable',
     reason: /the key there is of ML-DSA-65/,
   },
   'images.authorities.keyless': {
@@ -131,7 +131,7 @@ const flips: Record<string, Flip> = {
         }),
       ],
     }),
-    code: 'image-unknown',
+    code: 'policy-unusable',
     reason: /there is no entry root\.json/,
   },
   'images.attestations': {

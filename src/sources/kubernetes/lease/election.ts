@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import type { KubeClient } from '../cluster/client.ts';
+import { getIfThere } from '../cluster/get-if-there.ts';
 import { isKubernetesError } from '../errors.ts';
 import { encodeLease, type LeaseRecord, microTime, parseLease } from './lease-record.ts';
 import { holds, type Moment, momentOf } from './tenure.ts';
@@ -131,12 +132,8 @@ class Candidate {
 
   async #observe(signal: AbortSignal): Promise<void> {
     const { client, clock, timing } = this.#settings;
-    let record: LeaseRecord | undefined;
-    try {
-      record = parseLease(await client.json({ path: this.#lease, signal, timeoutMs: timing.requestMs }));
-    } catch (error) {
-      if (!isKubernetesError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
-    }
+    const lease = await getIfThere(client, { path: this.#lease, signal, timeoutMs: timing.requestMs });
+    const record = lease === undefined ? undefined : parseLease(lease);
     const isNew =
       this.#observed === undefined || this.#observed.record?.resourceVersion !== record?.resourceVersion;
     if (isNew) this.#observed = { record, sinceMs: clock.monotonic() };

@@ -1,4 +1,4 @@
-// Lists and watch events as the API server sends them.
+// Objects and watch events as the API server sends them.
 
 import { isRecord, ownField } from '../../../model/manifest.ts';
 import { statusError } from '../cluster/status-error.ts';
@@ -14,14 +14,6 @@ export interface WireObject {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-export interface ListPage {
-  readonly objects: readonly WireObject[];
-  /** Items that are no objects with a name. */
-  readonly unusable: number;
-  readonly resourceVersion: string;
-  readonly next: string | undefined;
-}
-
 export type WatchEvent =
   | { readonly type: 'set'; readonly object: WireObject }
   | { readonly type: 'delete'; readonly object: WireObject }
@@ -29,29 +21,6 @@ export type WatchEvent =
   | { readonly type: 'bookmark'; readonly resourceVersion: string }
   /** About an object without a name. */
   | { readonly type: 'unusable' };
-
-/** @throws KubernetesError ERR_KUBE_PROTOCOL: an answer that only looks like an empty list would empty the mesh */
-export function readListPage(type: ResourceType, answer: unknown): ListPage {
-  const metadata = ownField(answer, 'metadata');
-  const resourceVersion = ownField(metadata, 'resourceVersion');
-  // `items` is null in a list that a server written in Go has left empty.
-  const items = isRecord(answer) && answer['items'] === null ? [] : ownField(answer, 'items');
-  const next = ownField(metadata, 'continue');
-  const isList = ownField(answer, 'kind') === `${type.kind}List`;
-  if (!isList || typeof resourceVersion !== 'string' || resourceVersion === '' || !Array.isArray(items)) {
-    throw new KubernetesError(
-      'ERR_KUBE_PROTOCOL',
-      `${type.path}: the answer is no ${type.kind}List; is that an API server?`,
-    );
-  }
-  const objects = items.map((item) => readObject(type, item)).filter((object) => object !== undefined);
-  return {
-    objects,
-    unusable: items.length - objects.length,
-    resourceVersion,
-    next: typeof next === 'string' && next !== '' ? next : undefined,
-  };
-}
 
 /** @throws KubernetesError: what an ERROR event says, or ERR_KUBE_PROTOCOL */
 export function readWatchEvent(type: ResourceType, line: string): WatchEvent {
@@ -88,7 +57,8 @@ function changed(type: 'set' | 'delete', object: WireObject | undefined): WatchE
   return object === undefined ? { type: 'unusable' } : { type, object };
 }
 
-function readObject({ kind, apiVersion }: ResourceType, item: unknown): WireObject | undefined {
+/** Undefined for what is no object with a name. */
+export function readObject({ kind, apiVersion }: ResourceType, item: unknown): WireObject | undefined {
   const metadata = ownField(item, 'metadata');
   const text = (key: string): string => {
     const value = ownField(metadata, key);

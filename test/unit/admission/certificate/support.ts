@@ -7,9 +7,10 @@ import type { PlanStep } from '../../../../src/admission/certificate/plan.ts';
 import type { ServingSource } from '../../../../src/admission/certificate/serving-pair.ts';
 import type { CertificateTiming } from '../../../../src/admission/certificate/timing.ts';
 import type { Clock } from '../../../../src/sources/kubernetes/clock.ts';
-import type { KubeClient, KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
+import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { onEnd } from '../../../support/cleanup.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 
 export const minute = 60_000;
 export const names = ['trellis-webhook.trellis-system.svc'];
@@ -38,7 +39,7 @@ const configurations = '/apis/admissionregistration.k8s.io/v1/';
 const secrets = '/api/v1/namespaces/trellis-system/secrets';
 
 /** What of an API server is used, with its optimistic locking. */
-class FakeCluster implements KubeClient {
+class FakeCluster extends FakeKube {
   secret: Stored | undefined;
   readonly #bundles = new Map<string, { version: number; bundle: string }>();
   readonly writes: string[] = [];
@@ -48,6 +49,7 @@ class FakeCluster implements KubeClient {
   #version = 10;
 
   constructor() {
+    super();
     for (const kind of ['validating', 'mutating']) {
       this.#bundles.set(`${configurations}${kind}webhookconfigurations/trellis-webhook`, {
         version: 1,
@@ -83,7 +85,7 @@ class FakeCluster implements KubeClient {
     this.#bundles.delete(`${configurations}${kind}webhookconfigurations/trellis-webhook`);
   }
 
-  json = async (request: KubeRequest): Promise<unknown> => {
+  override handle = async (request: KubeRequest): Promise<unknown> => {
     await this.before(request);
     const { method = 'GET', path } = request;
     if (method !== 'GET') this.writes.push(`${method} ${path.split('/').at(-1)}`);
@@ -128,9 +130,6 @@ class FakeCluster implements KubeClient {
   #check(has: string, is: string): void {
     if (has !== is) throw new KubernetesError('ERR_KUBE_CONFLICT', 'changed');
   }
-
-  stream = () => Promise.reject(new Error('not used'));
-  close = () => Promise.resolve();
 }
 
 /** Time that stands still until told; every replica may be wrong about it. */

@@ -8,10 +8,11 @@ import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { createLogger } from '../../../../src/telemetry/logger.ts';
 import { createReadiness } from '../../../../src/telemetry/readiness.ts';
 import { onEnd } from '../../../support/cleanup.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 import { makeTls } from '../../../support/registry/tls.ts';
 import { until } from '../../../support/until.ts';
 import { meshOptions } from '../../model/support.ts';
-import { createMetrics, FakeKube } from '../report/support.ts';
+import { createMetrics, valuesOf } from '../report/support.ts';
 
 const tls = await makeTls();
 const lease = '/apis/coordination.k8s.io/v1/namespaces/trellis-system/leases';
@@ -91,12 +92,15 @@ test('what serves is ready, and gives its Lease back when it ends', async () => 
   const { kube, holder } = kubeWithLease();
   const ending = new AbortController();
   const readiness = createReadiness(['policies', 'certificate']);
+  const metrics = createMetrics('test');
+  metrics.imageCacheEntries.set({}, 7);
   const controller = await startAdmissionController(
-    optionsWith({ client: kube, signal: ending.signal, readiness }),
+    optionsWith({ client: kube, signal: ending.signal, readiness, metrics }),
   );
   await until('readiness', () => readiness.conditions().every(({ ready }) => ready));
   expect(controller.address).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect(controller.stats()).toMatchObject({ entries: 0, registryRequests: 0 });
+  controller.refreshMetrics();
+  expect(await valuesOf(metrics, 'trellis_image_cache_entries')).toEqual({});
   expect(holder()).toMatch(/^webhook-0_/);
   ending.abort();
   await controller.close(1_000);

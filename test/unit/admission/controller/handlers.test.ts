@@ -7,6 +7,7 @@ import type { AdmissionDecision } from '../../../../src/admission/decision.ts';
 import { AdmissionError } from '../../../../src/admission/errors.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
 import { createLogger } from '../../../../src/telemetry/logger.ts';
+import { requestOf, reviewOf } from '../../../support/review.ts';
 import { contextOf, pod, signedImage, unsignedImage } from '../decide/support.ts';
 import { policyOf, rule, signedRegistry } from '../images/support.ts';
 import { createMetrics, valuesOf } from '../report/support.ts';
@@ -17,21 +18,7 @@ const [repository = '', digest = ''] = signedImage.split('@');
 
 function review(image: string, changes: object = {}): object {
   const object = pod({ containers: [{ name: 'app', image }] });
-  const kind = { group: '', version: 'v1', kind: 'Pod' };
-  return {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid,
-      kind,
-      operation: 'CREATE',
-      namespace: 'trading',
-      name: 'app',
-      object,
-      dryRun: true,
-      ...changes,
-    },
-  };
+  return reviewOf({ ...requestOf(object, { uid, dryRun: true }), ...changes });
 }
 
 interface Answer {

@@ -2,11 +2,11 @@
 
 import { expect, test } from 'vitest';
 import { watchPolicies } from '../../../../src/admission/controller/policies.ts';
-import type { KubeClient } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { createLogger } from '../../../../src/telemetry/logger.ts';
 import { createReadiness } from '../../../../src/telemetry/readiness.ts';
 import { onEnd } from '../../../support/cleanup.ts';
+import { WatchedKube } from '../../../support/fake-kube.ts';
 import { until } from '../../../support/until.ts';
 import { meshOptions } from '../../model/support.ts';
 import { createMetrics, valuesOf } from '../report/support.ts';
@@ -25,24 +25,10 @@ function policy(name: string, version: string, spec: object = {}): object {
 /** @param list undefined: it cannot be reached */
 async function watching(list: readonly object[] | undefined) {
   let items = list;
-  let say: ((line: string) => void) | undefined;
-  const asked = new Set<string>();
-  const client: KubeClient = {
-    json: async ({ path }) => {
-      asked.add(path);
-      if (items === undefined) throw new KubernetesError('ERR_KUBE_UNREACHABLE', 'away');
-      return { kind: 'QuantumSecurityPolicyList', metadata: { resourceVersion: '1' }, items };
-    },
-    stream: async ({ path, signal }) => {
-      asked.add(path);
-      const stream = new TransformStream<Buffer, Buffer>();
-      const writer = stream.writable.getWriter();
-      say = (line) => void writer.write(Buffer.from(line));
-      signal.addEventListener('abort', () => void writer.abort(signal.reason).catch(() => {}));
-      return stream.readable;
-    },
-    close: async () => {},
-  };
+  const client = new WatchedKube(() => {
+    if (items === undefined) throw new KubernetesError('ERR_KUBE_UNREACHABLE', 'away');
+    return { kind: 'QuantumSecurityPolicyList', metadata: { resourceVersion: '1' }, items };
+  });
   const controller = new AbortController();
   onEnd(() => controller.abort());
   const metrics = createMetrics('test');
@@ -53,14 +39,15 @@ async function watching(list: readonly object[] | undefined) {
     ...{ client, mesh: meshOptions, log, metrics, readiness, signal: controller.signal },
   });
   return {
-    ...{ policies, verdicts, metrics, lines, asked },
+    ...{ policies, verdicts, metrics, lines, asked: client.requests },
     isReady: () => readiness.conditions().find(({ name }) => name === 'policies')?.ready,
     names: () => policies().map(({ name }) => name),
     come: (now: readonly object[]) => {
       items = now;
     },
     event: async (type: string, object: object) => {
-      (await until('the watch', () => say))(`${JSON.stringify({ type, object })}\n`);
+      const [say] = await until('the watch', () => client.watches.size > 0 && [...client.watches.values()]);
+      say?.(`${JSON.stringify({ type, object })}\n`);
     },
   };
 }
@@ -69,7 +56,7 @@ test('those that there are, and no other object is read', async () => {
   const { names, isReady, metrics, asked } = await watching([policy('a', '1')]);
   expect([names(), isReady()]).toEqual([['a'], true]);
   expect(await valuesOf(metrics, 'trellis_source_updates_total')).toEqual({ '{result="applied"}': 1 });
-  expect([...asked].every((path) => path.includes('/quantumsecuritypolicies'))).toBe(true);
+  expect(asked.every(({ path }) => path.includes('/quantumsecuritypolicies'))).toBe(true);
 });
 
 test('the same list until one of them changes: what is compiled for it stays good', async () => {

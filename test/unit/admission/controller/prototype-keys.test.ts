@@ -3,13 +3,13 @@
 import { expect, test } from 'vitest';
 import { createHandlers } from '../../../../src/admission/controller/handlers.ts';
 import { createLogger } from '../../../../src/telemetry/logger.ts';
+import { requestOf, reviewOf } from '../../../support/review.ts';
 import { contextOf, meshed, pod, signedImage, unsignedImage } from '../decide/support.ts';
 import { policyOf, signedRegistry } from '../images/support.ts';
 import { createMetrics } from '../report/support.ts';
 import { start } from '../server/support.ts';
 
 const policies = [policyOf(), policyOf({ postQuantumEncryption: 'required' }, 'base')];
-const uid = '705ab4f5-6393-11e8-b7cc-42010a800002';
 
 interface Response {
   readonly allowed: boolean;
@@ -40,12 +40,7 @@ function hostile(value: unknown): object {
 }
 
 function textOf(request: object): string {
-  const kind = { group: '', version: 'v1', kind: 'Pod' };
-  const about = { uid, kind, operation: 'CREATE', namespace: 'trading', name: 'app', dryRun: true };
-  const review = {
-    ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
-    request: { ...about, ...request },
-  };
+  const review = reviewOf({ ...requestOf({}, { dryRun: true }), ...request });
   return JSON.stringify(review).replaceAll('@proto@', '__proto__');
 }
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { clusterAdvice } from '../../../../src/admission/advice.ts';
 import { type ImagesQuestion, judgeImages } from '../../../../src/admission/decide/judge-images.ts';
 import type { ImageQuestion } from '../../../../src/admission/images/image-judge.ts';
 import type { ImageUse } from '../../../../src/admission/pod/images.ts';
@@ -37,6 +38,7 @@ async function judge(texts: readonly (string | undefined)[], changes: Partial<Im
     images: texts.map(use),
     kind: 'pod',
     policies: [policyOf({ images: [rule({ match: ['**'], action: 'allow' })] })],
+    advice: clusterAdvice,
     judge: {
       ...over,
       judge: async (question) => {

@@ -1,14 +1,13 @@
 // Requests as the API server sends them, and a judge with real keys over the registry in memory.
 
 import type { AdmissionContext } from '../../../../src/admission/context.ts';
-import type { KeySources } from '../../../../src/admission/images/authorities.ts';
-import { compileImagePolicies } from '../../../../src/admission/images/compile-image-policies.ts';
 import type { ImageJudge } from '../../../../src/admission/images/image-judge.ts';
 import { judgeImage } from '../../../../src/admission/images/judge-image.ts';
-import { mustBeDigest } from '../../../../src/admission/images/must-be-digest.ts';
+import type { KeySources } from '../../../../src/admission/images/policies/authorities.ts';
+import { compileImagePolicies } from '../../../../src/admission/images/policies/compile-image-policies.ts';
+import { demandsBy } from '../../../../src/admission/images/policies/demands.ts';
 import { judgeRequest } from '../../../../src/admission/judge-request.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
-import { injectSidecar } from '../../../../src/admission/sidecar/render.ts';
 import type { SidecarRevision, SidecarSettings } from '../../../../src/admission/sidecar/settings.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import { anonymous } from '../../../../src/registry/auth/credentials.ts';
@@ -16,6 +15,7 @@ import type { RegistryClient } from '../../../../src/registry/client.ts';
 import { createVerifier } from '../../../../src/signing/verify/verifier.ts';
 import type { FakeRegistry } from '../../signing/verify/fake-registry.ts';
 import { digest, now, repository } from '../../signing/verify/support.ts';
+import { injected } from '../sidecar/support.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -45,7 +45,7 @@ export function container(changes: JsonObject = {}): JsonObject {
 }
 
 export function meshed(object: JsonObject): JsonObject {
-  return injectSidecar(object, revision);
+  return injected(object, revision);
 }
 
 export function create(object: JsonObject, changes: Partial<AdmissionRequest> = {}): AdmissionRequest {
@@ -105,18 +105,19 @@ const noKeys: KeySources = {
   configMap: async () => undefined,
 };
 const verifier = createVerifier();
+const compiledOf = (policies: readonly Policy[]) => compileImagePolicies(policies, noKeys);
 
 /** Judges for certain, and asks for credentials before each request to the registry. */
 export function judgeOver(registry: FakeRegistry, at: Date = now): ImageJudge {
   return {
     judge: async ({ reference, policies, credentials, signal }) =>
-      await judgeImage(reference, compileImagePolicies(policies, noKeys), {
+      await judgeImage(reference, compiledOf(policies), {
         ...{ verifier, signal, now: () => at },
         client: withCredentials(registry.client, async () => {
           await credentials.source(reference, signal);
         }),
       }),
-    mustBeDigest,
+    ...demandsBy(compiledOf),
     resolve: async ({ reference, signal }) => (await registry.client.resolve(reference, signal)).digest,
   };
 }

@@ -41,7 +41,14 @@ describe('a keyset that counts for nothing says why', () => {
       publicKey: '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n',
     };
     expect(whyNot({ keysets: [{ name: 'a', keys: [inlineKey(ml), broken] }] })).toEqual([
-      'its ECDSA-P256 key cannot be read',
+      'its ECDSA-P256 key cannot be read, so that its rule lets nothing in',
+    ]);
+  });
+
+  test('with a key of another algorithm', () => {
+    const mislabelled = { ...inlineKey(ec), algorithm: 'ECDSA-P384' } as const;
+    expect(whyNot({ keysets: [{ name: 'a', keys: [mislabelled] }] })).toEqual([
+      'its ECDSA-P384 key is one of ECDSA-P256, so that its rule lets nothing in',
     ]);
   });
 

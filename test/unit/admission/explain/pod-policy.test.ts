@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { explainPod } from '../../../../src/admission/explain/pod-policy.ts';
 import { readPod } from '../../../../src/admission/pod/read-pod.ts';
+import type { Policy } from '../../../../src/model/mesh.ts';
+import { settings } from '../decide/support.ts';
 import { policyOf } from '../images/support.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}`;
@@ -20,13 +22,21 @@ describe('the sidecar', () => {
     ['for Linux', [required], { os: { name: 'linux' } }, 'injected'],
     ['on the network of the node, and nobody asks', [], { hostNetwork: true }, 'none'],
   ])('%s', (_, policies, spec, sidecar) => {
-    expect(explainPod(podOf(spec), policies).sidecar).toBe(sidecar);
+    expect(explainPod(podOf(spec), policies, settings).sidecar).toBe(sidecar);
+  });
+
+  test('that is injected nowhere is said where one is asked for, and only there', () => {
+    const where = (policies: readonly Policy[], spec: object) =>
+      explainPod(podOf(spec), policies, undefined).sidecar;
+    expect(where([required], {})).toBe('switched-off');
+    expect(where([required], { hostNetwork: true })).toBe('left-alone');
+    expect(where([policyOf({})], {})).toBe('none');
   });
 
   test('by a policy that selects the pod', () => {
     const selecting = policyOf({ selector: { matchLabels: { a: 'b' } }, postQuantumEncryption: 'preferred' });
-    expect(explainPod(podOf({}), [selecting]).sidecar).toBe('none');
-    expect(explainPod(podOf({}, { a: 'b' }), [selecting]).sidecar).toBe('injected');
+    expect(explainPod(podOf({}), [selecting], settings).sidecar).toBe('none');
+    expect(explainPod(podOf({}, { a: 'b' }), [selecting], settings).sidecar).toBe('injected');
   });
 });
 
@@ -36,7 +46,7 @@ test('of each image: by which rule of each policy, and whether it must be a dige
     { enforcement: 'warn', images: [{ match: ['registry.example/**'], action: 'deny' }] },
     'b',
   );
-  const { images } = explainPod(pod, [policyOf(), denying]);
+  const { images } = explainPod(pod, [policyOf(), denying], undefined);
   expect(images).toEqual([
     {
       field: 'spec.containers[0].image',
@@ -69,7 +79,7 @@ test('of each image: by which rule of each policy, and whether it must be a dige
 
 test('a revoked digest, and a tag where digests are revoked', () => {
   const revoking = policyOf({ revoked: { digests: [digest] } });
-  const { images } = explainPod(podOf(containers(`busybox@${digest}`, 'busybox')), [revoking]);
+  const { images } = explainPod(podOf(containers(`busybox@${digest}`, 'busybox')), [revoking], undefined);
   expect(images.map(({ isRevoked, mustBeDigest }) => [isRevoked, mustBeDigest])).toEqual([
     [true, true],
     [false, true],
@@ -78,7 +88,7 @@ test('a revoked digest, and a tag where digests are revoked', () => {
 
 test('what is no image, and a template that has none yet', () => {
   const spec = { containers: [{ name: 'a', image: 'A B' }, { name: 'b' }] };
-  expect(explainPod(podOf(spec), [policyOf()]).images).toMatchObject([
+  expect(explainPod(podOf(spec), [policyOf()], undefined).images).toMatchObject([
     { image: 'A B', invalid: expect.stringContaining('is no image reference'), requirements: [] },
   ]);
 });

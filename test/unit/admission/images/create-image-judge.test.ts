@@ -1,6 +1,4 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Asker } from '../../../../src/admission/images/asker.ts';
-import type { KeySources } from '../../../../src/admission/images/authorities.ts';
 import {
   type ImageJudgeOptions,
   imageJudgeOver,
@@ -8,6 +6,8 @@ import {
 import type { ImageQuestion } from '../../../../src/admission/images/image-judge.ts';
 import type { JudgedImage } from '../../../../src/admission/images/judge-image.ts';
 import type { ImageJudgeLimits } from '../../../../src/admission/images/limits.ts';
+import type { KeySources } from '../../../../src/admission/images/policies/authorities.ts';
+import type { Asker } from '../../../../src/admission/images/turns/asker.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import type { ImageRule } from '../../../../src/policy/images/image-requirements.ts';
 import { anonymous } from '../../../../src/registry/auth/credentials.ts';
@@ -471,7 +471,7 @@ describe('when the time is over', () => {
     const judged = await judging;
     expect(judged).toMatchObject({ decision: 'unknown', ok: false, digest });
     expect(judged.requirements.map(({ outcome }) => outcome)).toEqual(['unknown', 'satisfied']);
-    expect(reasonsOf(judged)).toMatch(/the time for the answer is over.*timeoutSeconds/);
+    expect(reasonsOf(judged)).toMatch(/the time for the answer is over.*too much on the image$/m);
     expect(judged.requirements).toMatchObject([{ error: { code: 'ERR_VERIFICATION_DEADLINE' } }, {}]);
   });
 

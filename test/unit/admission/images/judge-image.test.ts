@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { KeySources } from '../../../../src/admission/images/authorities.ts';
-import { compileImagePolicies } from '../../../../src/admission/images/compile-image-policies.ts';
 import {
   type JudgedImage,
   type JudgeImageOptions,
   judgeImage,
 } from '../../../../src/admission/images/judge-image.ts';
+import type { KeySources } from '../../../../src/admission/images/policies/authorities.ts';
+import { compileImagePolicies } from '../../../../src/admission/images/policies/compile-image-policies.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import type { ImageRule } from '../../../../src/policy/images/image-requirements.ts';
 import type { RegistryClient } from '../../../../src/registry/client.ts';

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { KeySources } from '../../../../src/admission/images/authorities.ts';
 import type { JudgedImage } from '../../../../src/admission/images/judge-image.ts';
+import type { KeySources } from '../../../../src/admission/images/policies/authorities.ts';
 import { type StatedImage, statedImageJudge } from '../../../../src/admission/images/stated-images.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import { anonymous } from '../../../../src/registry/auth/credentials.ts';
@@ -175,6 +175,22 @@ describe('certificates', () => {
       /^denied/,
     );
   });
+});
+
+test('what policies demand before anything is known is what they demand anywhere', () => {
+  const { mustBeDigest, needsRegistry } = statedImageJudge(
+    () => undefined,
+    noKeys,
+    () => now,
+  );
+  const reference = parseReference(image);
+  const verifying = policyOf(by(authority()));
+  expect(mustBeDigest(reference, [verifying])).toBe(true);
+  expect(needsRegistry(reference, [verifying])).toBe(true);
+  // Denied, whatever else is demanded.
+  const denying = policyOf({ images: [rule({ action: 'deny' })] }, 'denying');
+  expect(mustBeDigest(reference, [verifying, denying])).toBe(false);
+  expect(needsRegistry(reference, [denying])).toBe(false);
 });
 
 describe('what is not stated', () => {

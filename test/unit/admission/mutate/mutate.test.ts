@@ -3,7 +3,7 @@ import type { PullCredentials } from '../../../../src/admission/images/image-jud
 import { applyPatch } from '../../../../src/admission/mutate/apply-patch.ts';
 import { type MutationContext, mutate } from '../../../../src/admission/mutate/mutate.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
-import { injectSidecar } from '../../../../src/admission/sidecar/render.ts';
+import { renderSidecar } from '../../../../src/admission/sidecar/render.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import { anonymous } from '../../../../src/registry/auth/credentials.ts';
 import type { Digest } from '../../../../src/registry/digest.ts';
@@ -271,7 +271,8 @@ describe('an update', () => {
 describe('the sidecar', () => {
   const how = context({ policies: [meshed], sidecar: settings });
 
-  test('comes in as injecting it would bring it in', async () => {
+  test('comes in as it is rendered, before what is there', async () => {
+    const { container, volumes } = renderSidecar(revision);
     const pods = [
       plainPod(),
       changed(plainPod(), 'spec.initContainers', []),
@@ -280,7 +281,15 @@ describe('the sidecar', () => {
     ];
     for (const pod of pods) {
       const exact = changed(pod, 'spec.containers.0.image', pinned);
-      expect(await mutated(request(exact), how)).toEqual(injectSidecar(asObject(exact), revision));
+      const { spec } = exact;
+      expect(await mutated(request(exact), how)).toEqual({
+        ...exact,
+        spec: {
+          ...spec,
+          initContainers: [container, ...(spec.initContainers ?? [])],
+          volumes: [...(spec.volumes ?? []), ...volumes],
+        },
+      });
     }
   });
 

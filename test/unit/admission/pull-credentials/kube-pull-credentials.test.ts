@@ -6,15 +6,7 @@ import {
 import type { CredentialSource } from '../../../../src/registry/auth/credentials.ts';
 import { parseReference } from '../../../../src/registry/reference.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
-import {
-  accountPath,
-  type FakeKube,
-  fakeKube,
-  forbidden,
-  pullSecret,
-  secretOf,
-  secretPath,
-} from './support.ts';
+import { accountPath, forbidden, type Held, holding, pullSecret, secretOf, secretPath } from './support.ts';
 
 const { signal } = new AbortController();
 const start = new Date('2026-11-21T12:00:00Z');
@@ -25,7 +17,7 @@ interface Pod {
   readonly imagePullSecrets?: readonly string[];
 }
 
-function credentialsOver(kube: FakeKube, options: Partial<KubePullCredentialsOptions> = {}) {
+function credentialsOver(kube: Held, options: Partial<KubePullCredentialsOptions> = {}) {
   const of = kubePullCredentials({ client: kube.client, now: () => start, ...options });
   return async (pod: Pod = {}, asking = signal) =>
     await of({ namespace: 'trading', serviceAccountName: 'default', imagePullSecrets: [], ...pod }, asking);
@@ -43,7 +35,7 @@ const node: CredentialSource = async () => ({ kind: 'password', username: 'node'
 
 describe('whose they are', () => {
   test('the pod’s Secrets, one by one and of its namespace, and the service account is not asked', async () => {
-    const kube = fakeKube({
+    const kube = holding({
       [secretPath('one')]: pullSecret('one'),
       [secretPath('two')]: pullSecret('two'),
       [secretPath('one', 'other')]: pullSecret('other'),
@@ -55,7 +47,7 @@ describe('whose they are', () => {
   });
 
   test('those of the service account when the pod names none', async () => {
-    const kube = fakeKube({
+    const kube = holding({
       [accountPath('robot')]: { imagePullSecrets: [{ name: 'one' }, {}] },
       [secretPath('one')]: pullSecret('one'),
     });
@@ -64,15 +56,15 @@ describe('whose they are', () => {
   });
 
   test('then those of the process, for whatever the Secrets are not for', async () => {
-    const kube = fakeKube({ [secretPath('one')]: pullSecret('one') });
+    const kube = holding({ [secretPath('one')]: pullSecret('one') });
     const got = await credentialsOver(kube, { node })({ imagePullSecrets: ['one'] });
     expect(await users(got)).toEqual(['one', 'node']);
     expect(await users(got, 'elsewhere.example/a')).toEqual(['node']);
-    expect(await users(await credentialsOver(fakeKube(), { node })())).toEqual(['node']);
+    expect(await users(await credentialsOver(holding(), { node })())).toEqual(['node']);
   });
 
   test('a Secret is for its registry and no other', async () => {
-    const kube = fakeKube({ [secretPath('one')]: pullSecret('one') });
+    const kube = holding({ [secretPath('one')]: pullSecret('one') });
     const got = await credentialsOver(kube)({ imagePullSecrets: ['one'] });
     for (const image of ['evil.example/a', 'registry.example.evil/a', 'registry.example:5000/a', 'nginx'])
       expect(await users(got, image)).toEqual([]);
@@ -80,7 +72,7 @@ describe('whose they are', () => {
 
   test('of the older type, too', async () => {
     const content = JSON.stringify({ 'registry.example': { username: 'old', password: 'p' } });
-    const kube = fakeKube({
+    const kube = holding({
       [secretPath('old')]: secretOf('kubernetes.io/dockercfg', { '.dockercfg': content }),
     });
     expect(await users(await credentialsOver(kube)({ imagePullSecrets: ['old'] }))).toEqual(['old']);
@@ -88,7 +80,7 @@ describe('whose they are', () => {
 
   test('so many and no more are tried', async () => {
     const names = Array.from({ length: 20 }, (_, index) => `secret-${index}`);
-    const kube = fakeKube(Object.fromEntries(names.map((name) => [secretPath(name), pullSecret(name)])));
+    const kube = holding(Object.fromEntries(names.map((name) => [secretPath(name), pullSecret(name)])));
     const options = { node, limits: { maxSecrets: 5, maxCandidates: 4 } };
     const got = await credentialsOver(kube, options)({ imagePullSecrets: names });
     expect(kube.asked).toHaveLength(5);
@@ -99,14 +91,14 @@ describe('whose they are', () => {
 
 describe('what is of no use', () => {
   test('a Secret that is not there is skipped, as the kubelet does', async () => {
-    const kube = fakeKube({ [secretPath('two')]: pullSecret('two') });
+    const kube = holding({ [secretPath('two')]: pullSecret('two') });
     const got = await credentialsOver(kube)({ imagePullSecrets: ['one', 'two'] });
     expect(await users(got)).toEqual(['two']);
     expect(got.hint).toBeUndefined();
   });
 
   test('what may not be read is said when it is missed', async () => {
-    const kube = fakeKube({ [secretPath('one')]: forbidden, [accountPath('default')]: forbidden });
+    const kube = holding({ [secretPath('one')]: forbidden, [accountPath('default')]: forbidden });
     const got = await credentialsOver(kube)({ imagePullSecrets: ['one'] });
     expect(await users(got)).toEqual([]);
     expect(got.hint).toMatch(/^the Secret trading\/one may not be read by this installation: /);
@@ -123,7 +115,7 @@ describe('what is of no use', () => {
       /is not the JSON that it should be$/,
     ],
   ])('a Secret %s', async (_, secret, hint) => {
-    const kube = fakeKube({ [secretPath('one')]: secret });
+    const kube = holding({ [secretPath('one')]: secret });
     const got = await credentialsOver(kube)({ imagePullSecrets: ['one'] });
     expect(await users(got)).toEqual([]);
     expect(got.hint).toMatch(hint);
@@ -131,7 +123,7 @@ describe('what is of no use', () => {
   });
 
   test('names that lead elsewhere are the names of nothing', async () => {
-    const kube = fakeKube();
+    const kube = holding();
     const names = ['..', '../../kube-system/secrets/x', 'a/b', 'a?b', 'A', '', 'a'.repeat(254), '%2e%2e'];
     expect(await users(await credentialsOver(kube)({ imagePullSecrets: names }))).toEqual([]);
     expect(await users(await credentialsOver(kube)({ serviceAccountName: '../../x' }))).toEqual([]);
@@ -139,7 +131,7 @@ describe('what is of no use', () => {
   });
 
   test('an API server that does not answer is an error, and asked again', async () => {
-    const kube = fakeKube({ [secretPath('one')]: new KubernetesError('ERR_KUBE_UNREACHABLE', 'away') });
+    const kube = holding({ [secretPath('one')]: new KubernetesError('ERR_KUBE_UNREACHABLE', 'away') });
     const credentials = credentialsOver(kube);
     await expect(credentials({ imagePullSecrets: ['one'] })).rejects.toMatchObject({
       code: 'ERR_KUBE_UNREACHABLE',
@@ -152,7 +144,7 @@ describe('what is of no use', () => {
 describe('what they cost', () => {
   test('two hundred pods ask once, and those after some seconds again', async () => {
     let now = start;
-    const kube = fakeKube({
+    const kube = holding({
       [accountPath('default')]: { imagePullSecrets: [{ name: 'one' }, { name: 'gone' }] },
       [secretPath('one')]: pullSecret('one'),
     });
@@ -167,7 +159,7 @@ describe('what they cost', () => {
   });
 
   test('one pod that is not waited for any more takes nothing from the others', async () => {
-    const kube = fakeKube({ [secretPath('one')]: pullSecret('one') });
+    const kube = holding({ [secretPath('one')]: pullSecret('one') });
     const credentials = credentialsOver(kube);
     const hasty = new AbortController();
     const both = [hasty.signal, signal].map((each) => credentials({ imagePullSecrets: ['one'] }, each));
@@ -178,10 +170,10 @@ describe('what they cost', () => {
 });
 
 describe('the scope', () => {
-  const scopeOf = async (kube: FakeKube, pod: Pod) => (await credentialsOver(kube)(pod)).scope;
+  const scopeOf = async (kube: Held, pod: Pod) => (await credentialsOver(kube)(pod)).scope;
 
   test('is one for all pods without Secrets', async () => {
-    const kube = fakeKube();
+    const kube = holding();
     const scopes = [{}, { namespace: 'other' }, { imagePullSecrets: ['gone'] }].map((pod) =>
       scopeOf(kube, pod),
     );
@@ -190,7 +182,7 @@ describe('the scope', () => {
 
   test('is another one for other Secrets, another version, another namespace, another hint', async () => {
     const one = pullSecret('one');
-    const kube = fakeKube({
+    const kube = holding({
       [secretPath('one')]: one,
       [secretPath('one', 'other')]: one,
       [secretPath('two')]: pullSecret('two'),

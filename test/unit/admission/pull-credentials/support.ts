@@ -1,32 +1,28 @@
 // An API server that has what a test puts there, and nothing else.
 
-import type { KubeClient } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 
-export interface FakeKube {
-  readonly client: KubeClient;
+export interface Held {
+  readonly client: FakeKube;
   /** By path. An error is thrown. */
   readonly objects: Map<string, unknown>;
   /** Paths, in order. */
   readonly asked: string[];
 }
 
-export function fakeKube(objects: Readonly<Record<string, unknown>> = {}): FakeKube {
+export function holding(objects: Readonly<Record<string, unknown>> = {}): Held {
   const held = new Map(Object.entries(objects));
   const asked: string[] = [];
-  const client: KubeClient = {
-    json: async ({ path, method = 'GET', signal }) => {
-      signal.throwIfAborted();
-      asked.push(method === 'GET' ? path : `${method} ${path}`);
-      await Promise.resolve();
-      const object = held.get(path);
-      if (object instanceof Error) throw object;
-      if (object === undefined) throw new KubernetesError('ERR_KUBE_NOT_FOUND', `GET ${path}: status 404`);
-      return structuredClone(object);
-    },
-    stream: () => Promise.reject(new Error('nothing is watched')),
-    close: async () => {},
-  };
+  const client = new FakeKube(async ({ path, method = 'GET', signal }) => {
+    signal.throwIfAborted();
+    asked.push(method === 'GET' ? path : `${method} ${path}`);
+    await Promise.resolve();
+    const object = held.get(path);
+    if (object instanceof Error) throw object;
+    if (object === undefined) throw new KubernetesError('ERR_KUBE_NOT_FOUND', `GET ${path}: status 404`);
+    return structuredClone(object);
+  });
   return { client, objects: held, asked };
 }
 

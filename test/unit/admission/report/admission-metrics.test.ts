@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import {
-  imageCacheMetrics,
+  imageJudgeMetrics,
   recordDecision,
   recordFailure,
   recordMutation,
@@ -64,12 +64,14 @@ test('nothing that is asked about makes the metrics longer', async () => {
   expect(await requests()).toEqual({ '{webhook="validate",kind="other",result="denied"}': 100 });
 });
 
-test('the cache counts itself; what it has counted is taken over once', async () => {
-  const take = imageCacheMetrics(metrics);
-  take({ hits: 5, misses: 2, bytes: 1_000, entries: 2 });
-  take({ hits: 9, misses: 2, bytes: 900, entries: 1 });
-  expect(await valuesOf(metrics, 'trellis_image_cache_hits_total')).toEqual({ '': 9 });
-  expect(await valuesOf(metrics, 'trellis_image_cache_misses_total')).toEqual({ '': 2 });
-  expect(await valuesOf(metrics, 'trellis_image_cache_bytes')).toEqual({ '': 900 });
-  expect(await valuesOf(metrics, 'trellis_image_cache_entries')).toEqual({ '': 1 });
+test('the judge of images counts itself; what it has counted is taken over once', async () => {
+  const take = imageJudgeMetrics(metrics);
+  take({ hits: 5, misses: 2, bytes: 1_000, entries: 2, looksUnderWay: 3, registryRequests: 20 });
+  take({ hits: 9, misses: 2, bytes: 900, entries: 1, looksUnderWay: 1, registryRequests: 24 });
+  const names = [
+    ...['image_cache_hits_total', 'image_cache_misses_total', 'image_cache_bytes', 'image_cache_entries'],
+    ...['image_looks_under_way', 'registry_requests_total'],
+  ];
+  const values = await Promise.all(names.map((name) => valuesOf(metrics, `trellis_${name}`)));
+  expect(values.map((value) => value[''])).toEqual([9, 2, 900, 1, 1, 24]);
 });

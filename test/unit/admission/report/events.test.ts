@@ -2,9 +2,10 @@ import { beforeEach, expect, test } from 'vitest';
 import { createEventRecorder, type EventRecorder } from '../../../../src/admission/report/events.ts';
 import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 import { until } from '../../../support/until.ts';
 import { type ManualClock, manualClock } from '../../sources/kubernetes/support.ts';
-import { createMetrics, decision, FakeKube, finding, type Metrics, podRequest, valuesOf } from './support.ts';
+import { createMetrics, decision, finding, type Metrics, podRequest, valuesOf } from './support.ts';
 
 let kube: FakeKube;
 let clock: ManualClock;

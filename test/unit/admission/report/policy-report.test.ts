@@ -44,6 +44,7 @@ test.each<readonly [Partial<Finding>, string, boolean]>([
   [{ enforcement: 'warn' }, 'warn', false],
   [{ enforcement: 'audit' }, 'warn', false],
   [{ code: 'image-unknown', enforcement: 'enforce' }, 'error', true],
+  [{ code: 'policy-unusable', enforcement: 'enforce' }, 'error', true],
 ])('%j comes out as %s', (changes, result, scored) => {
   const [first] = collect(['a', decision([finding(changes)])])?.results ?? [];
   expect(first).toMatchObject({ result, scored });

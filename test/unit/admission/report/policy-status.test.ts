@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runPolicyStatus, statusOf } from '../../../../src/admission/report/policy-status.ts';
-import type { KubeClient, KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
+import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError, type KubernetesErrorCode } from '../../../../src/sources/kubernetes/errors.ts';
 import type { PolicyVerdict } from '../../../../src/sources/kubernetes/mesh/policy-verdicts.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 
 const now = new Date('2026-11-21T12:00:00.123Z');
 const earlier = '2026-11-20T00:00:00Z';
@@ -97,16 +98,12 @@ describe('the writer', () => {
     const controller = new AbortController();
     const timing = { pollMs: 2, pauseMs: 1, retryMs: 3 };
     let done = 0;
-    const client: Pick<KubeClient, 'json'> = {
-      json: async (request) => {
-        asked.push(request);
-        answer(request);
-        return {};
-      },
-    };
+    const client = new FakeKube((request) => {
+      asked.push(request);
+      answer(request);
+    });
     await runPolicyStatus({
-      ...{ timing, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
-      client: client as KubeClient,
+      ...{ client, timing, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
       failed: (error) => failures.push(error),
       clock: {
         ...{ now: () => now, monotonic: () => 0 },

@@ -2,7 +2,7 @@
 
 import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
-import { FakeKube } from './support.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 
 interface Stored {
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -54,7 +54,7 @@ export class FakeCluster extends FakeKube {
     if (group !== undefined) return group;
     if (path === '/api/v1/namespaces') {
       const items = [...this.namespaces.keys()].map((name) => ({ metadata: { name } }));
-      return { kind: 'NamespaceList', metadata: {}, items };
+      return { kind: 'NamespaceList', metadata: { resourceVersion: '1' }, items };
     }
     const [, namespace] = /^\/api\/v1\/namespaces\/([^/]+)\/pods$/.exec(path) ?? [];
     if (namespace !== undefined) return this.#page(namespace, query);
@@ -74,7 +74,7 @@ export class FakeCluster extends FakeKube {
     const pods = this.namespaces.get(namespace) ?? [];
     const start = Number(query['continue'] ?? 0);
     const end = start + Number(query['limit']);
-    const metadata = end < pods.length ? { continue: String(end) } : {};
+    const metadata = { resourceVersion: '1', ...(end < pods.length && { continue: String(end) }) };
     return { kind: 'PodList', metadata, items: pods.slice(start, end) };
   }
 

@@ -1,9 +1,9 @@
-// Requests and decisions as the webhook has them, and an API server in memory.
+// Requests and decisions as the webhook has them.
 
 import type { AdmissionDecision, Finding, ImageFinding } from '../../../../src/admission/decision.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
-import type { KubeClient, KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics.ts';
+import { requestOf } from '../../../support/review.ts';
 
 export const controller = {
   apiVersion: 'apps/v1',
@@ -14,25 +14,11 @@ export const controller = {
 };
 
 export function podRequest(changes: Partial<AdmissionRequest> = {}): AdmissionRequest {
-  return {
-    uid: 'request',
-    operation: 'CREATE',
-    kind: { group: '', version: 'v1', kind: 'Pod' },
-    subResource: undefined,
-    namespace: 'trading',
-    name: undefined,
-    object: {
-      metadata: {
-        name: 'orders-7d9-x',
-        namespace: 'trading',
-        uid: 'uid-of-pod',
-        ownerReferences: [controller],
-      },
-    },
-    oldObject: undefined,
-    dryRun: false,
-    ...changes,
+  const metadata = {
+    ...{ name: 'orders-7d9-x', namespace: 'trading', uid: 'uid-of-pod' },
+    ownerReferences: [controller],
   };
+  return requestOf({ metadata }, { name: undefined, ...changes });
 }
 
 export function finding(changes: Partial<Finding> = {}): Finding {
@@ -62,29 +48,6 @@ export function decision(
 ): AdmissionDecision {
   const allowed = !findings.some(({ enforcement }) => enforcement === 'enforce');
   return { allowed, findings, images: [], unchanged: false, ...changes };
-}
-
-export type Handler = (request: KubeRequest) => unknown;
-
-/** Answers every request by `handle`, which may throw or wait. */
-export class FakeKube implements KubeClient {
-  readonly requests: KubeRequest[] = [];
-  handle: Handler;
-
-  constructor(handle: Handler = () => ({})) {
-    this.handle = handle;
-  }
-
-  async json(request: KubeRequest): Promise<unknown> {
-    this.requests.push(request);
-    return await this.handle(request);
-  }
-
-  stream(): Promise<never> {
-    return Promise.reject(new Error('nothing is watched'));
-  }
-
-  async close(): Promise<void> {}
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -48,6 +48,7 @@ describe('a denial', () => {
     );
     expect(statusOf([unknown])).not.toHaveProperty('details');
     expect(statusOf([unknown, finding()])).toMatchObject({ code: 403 });
+    expect(statusOf([unknown, finding({ code: 'policy-unusable' })])).toMatchObject({ code: 503 });
     const warned = finding({ enforcement: 'warn' });
     expect(statusOf([unknown, warned])).toMatchObject({ code: 503 });
     // The tag could not be resolved either.

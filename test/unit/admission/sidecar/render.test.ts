@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { itemsOf, type JsonObject } from '../../../../src/admission/sidecar/pod-object.ts';
-import { injectSidecar, renderSidecar } from '../../../../src/admission/sidecar/render.ts';
+import { renderSidecar } from '../../../../src/admission/sidecar/render.ts';
 import { run } from '../../../../src/cli/tools/process.ts';
 import { isRecord } from '../../../../src/model/manifest.ts';
 import { testEnvoy } from '../../../support/tools.ts';
-import { asObject, changed, olderRevision, plainPod, revision } from './support.ts';
+import { olderRevision, revision } from './support.ts';
 
 describe('the container', () => {
   const { container } = renderSidecar(revision);
@@ -83,50 +83,13 @@ describe('the volumes', () => {
   });
 });
 
-describe('injecting', () => {
-  test('puts the sidecar before the other init containers, and leaves the rest as it is', () => {
-    const pod = plainPod();
-    pod.spec.initContainers = [{ name: 'migrate', image: 'm' }];
-    pod.spec.volumes = [{ name: 'data', emptyDir: {} }];
-    const before = structuredClone(pod);
-    const injected = injectSidecar(asObject(pod), revision);
-    const { container, volumes } = renderSidecar(revision);
-    expect(injected).toEqual({
-      ...before,
-      spec: {
-        ...before.spec,
-        initContainers: [container, { name: 'migrate', image: 'm' }],
-        volumes: [{ name: 'data', emptyDir: {} }, ...volumes],
-      },
-    });
-    expect(pod).toEqual(before);
-  });
-
-  test('twice is once, of another revision too', () => {
-    const once = injectSidecar(asObject(plainPod()), revision);
-    expect(injectSidecar(once, revision)).toBe(once);
-    expect(injectSidecar(once, olderRevision)).toBe(once);
-  });
-
-  test.each([
-    ['a container', 'spec.containers.0.name', 'trellis-proxy'],
-    ['an init container', 'spec.initContainers', [{ name: 'trellis-proxy' }]],
-    ['an ephemeral container', 'spec.ephemeralContainers', [{ name: 'trellis-proxy' }]],
-    ['the volume of the agent', 'spec.volumes', [{ name: 'trellis-agent', emptyDir: {} }]],
-    ['the volume of the proxy', 'spec.volumes', [{ name: 'trellis-proxy', emptyDir: {} }]],
-  ])('leaves a pod alone where %s has a name of its', (_, path, value) => {
-    const pod = asObject(changed(plainPod(), path, value));
-    expect(injectSidecar(pod, revision)).toBe(pod);
-  });
-
-  test('shares nothing with the next injection', () => {
-    const { container } = renderSidecar(revision);
-    Object.assign(container['securityContext'] as object, { runAsUser: 0 });
-    Object.assign(container['resources'] as object, { limits: {} });
-    expect(renderSidecar(revision).container).toMatchObject({
-      securityContext: { runAsUser: 1337 },
-      resources: { limits: { memory: '1Gi' } },
-    });
+test('what is rendered shares nothing with what is rendered next', () => {
+  const { container } = renderSidecar(revision);
+  Object.assign(container['securityContext'] as object, { runAsUser: 0 });
+  Object.assign(container['resources'] as object, { limits: {} });
+  expect(renderSidecar(revision).container).toMatchObject({
+    securityContext: { runAsUser: 1337 },
+    resources: { limits: { memory: '1Gi' } },
   });
 });
 

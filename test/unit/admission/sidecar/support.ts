@@ -2,8 +2,8 @@
 
 import { applyPatch } from '../../../../src/admission/mutate/apply-patch.ts';
 import type { JsonPatch } from '../../../../src/admission/mutate/json-patch.ts';
+import { sidecarPatch } from '../../../../src/admission/mutate/sidecar-patch.ts';
 import type { PodObject } from '../../../../src/admission/sidecar/pod-object.ts';
-import { injectSidecar } from '../../../../src/admission/sidecar/render.ts';
 import type { SidecarRevision, SidecarSettings } from '../../../../src/admission/sidecar/settings.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 
@@ -42,7 +42,12 @@ export function plainPod(): TestPod {
 
 /** Of its own: tests may change it in place. */
 export function meshedPod(of: SidecarRevision = revision, pod: PodObject = asObject(plainPod())): TestPod {
-  return structuredClone(injectSidecar(pod, of)) as unknown as TestPod;
+  return injected(pod, of) as unknown as TestPod;
+}
+
+/** The pod as admission would have it with its sidecar. */
+export function injected(pod: PodObject, of: SidecarRevision): PodObject {
+  return patched(pod, sidecarPatch(pod, of));
 }
 
 export function asObject(pod: TestPod): PodObject {

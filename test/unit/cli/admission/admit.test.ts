@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import type { Policy } from '../../../../src/model/mesh.ts';
 import { digestOf } from '../../../../src/registry/digest.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { hybrid, inlineKey } from '../../admission/images/support.ts';
@@ -91,7 +92,8 @@ describe('without a registry', () => {
       `allowed  Pod trading/app in ${file}:1\n` +
         `  allowed without a signature: spec.containers[0].image: ${publicImage}\n` +
         `allowed  Deployment trading/app in ${file}:18\n` +
-        `  allowed without a signature: spec.template.spec.containers[0].image: ${publicImage}\n`,
+        `  allowed without a signature: spec.template.spec.containers[0].image: ${publicImage}\n` +
+        '2 judged, as where no sidecar is injected: 2 allowed\n',
     );
   });
 
@@ -104,6 +106,7 @@ describe('without a registry', () => {
       /other\/tool:1 is denied by QuantumSecurityPolicy trading\/images.*\(image-denied\)$/m,
     );
     expect(stdout).toMatch(/^allowed {2}Pod/m);
+    expect(stdout).toMatch(/\n2 judged, as where no sidecar is injected: 1 allowed, 1 denied\n$/);
   });
 
   test('two objects of one line and no name are two', async () => {
@@ -162,14 +165,14 @@ describe('without a registry', () => {
     expect(
       stdout.match(/^(?:allowed|DENIED) .* in .*$/gm)?.map((line) => line.replace(/.* in /, '')),
     ).toEqual([`${files.path('deploy/a.yaml')}:1`, `${good}:1`, 'standard input:1']);
-    expect(stdout).toMatch(/^passed over, as admission does not look into them: Service$/m);
+    expect(stdout).toMatch(/^1 passed over, as they make no pods: Service$/m);
   });
 
   test('nothing that a manifest says acts on the terminal', async () => {
     const evil = '\u001b[31mevil\u202e';
     const file = await files.write(
       'evil.yaml',
-      { apiVersion: 'v1', kind: evil },
+      { apiVersion: 'evil.example/v1', kind: evil },
       podObject(publicImage, { metadata: { name: evil } }),
       podObject(`registry.example/${evil}`),
     );
@@ -182,17 +185,129 @@ describe('without a registry', () => {
   });
 });
 
+test('kinds are counted, and those that may make pods are named apart', async () => {
+  const of = (apiVersion: string, kind: string) => ({ apiVersion, kind, metadata: { name: 'a' } });
+  const file = await files.write(
+    'kinds.yaml',
+    ...[of('v1', 'Service'), of('v1', 'ConfigMap'), of('v1', 'Service')],
+    ...[of('argoproj.io/v1alpha1', 'Rollout'), podObject(publicImage)],
+  );
+  const { exitCode, stdout } = await admit(file);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^3 passed over, as they make no pods: 2 Service, ConfigMap$/m);
+  expect(stdout).toMatch(
+    /^1 NOT LOOKED INTO, as nothing is known of their kinds; .*: Rollout \(argoproj\.io\)$/m,
+  );
+});
+
+describe('a sidecar', () => {
+  const envoy = `registry.example/envoy@sha256:${'e1'.repeat(32)}`;
+  const encrypting = () =>
+    files.write('encrypting.yaml', policyObject({ postQuantumEncryption: 'required' }, 'encryption'));
+
+  test('is injected where --sidecar-image says so, as by trellis webhook, and nowhere else', async () => {
+    const file = await files.write('mesh.yaml', podObject(publicImage));
+    const argv = ['admit', '-f', file, '--policy', await encrypting()];
+    const without = await trellis(...argv);
+    expect([without.exitCode, without.stderr]).toEqual([1, 'trellis: 1 of 1 denied\n']);
+    expect(without.stdout).toMatch(/injects no sidecar.*say so with --sidecar-image.* \(sidecar-missing\)$/m);
+    const injected = await trellis(...argv, '--sidecar-image', envoy);
+    expect([injected.exitCode, injected.stderr]).toEqual([0, '']);
+    expect(injected.stdout).toContain(`1 judged, as where ${envoy} is injected: 1 allowed\n`);
+    const { stdout: json } = await trellis(...argv, '--sidecar-image', envoy, '--json');
+    expect(JSON.parse(json)).toMatchObject({ ok: true, sidecarImages: [envoy] });
+  });
+
+  test('is named by its digest', async () => {
+    const file = await files.write('mesh.yaml', podObject(publicImage));
+    expectFailure(
+      await admit(file, '--sidecar-image', 'envoy:v1'),
+      2,
+      /--sidecar-image envoy:v1: a tag can be/,
+    );
+  });
+});
+
+describe('a policy that cannot be used', () => {
+  const [ml, ec] = hybrid.map(inlineKey);
+  const broken = '-----BEGIN PUBLIC KEY-----\nAAAAAAAAAAAAAAAA\n-----END PUBLIC KEY-----\n';
+  const configMapRef = { name: 'keys', key: 'ci.pub', spkiSha256: 'ab'.repeat(32) };
+  const kinds: Readonly<Record<string, readonly [readonly object[], RegExp]>> = {
+    'a key of another algorithm': [
+      [{ ...ml, algorithm: 'ML-DSA-87' }, { ...ec }],
+      /authority ci, keyset ci-2026, ML-DSA-87: the key there is of ML-DSA-65/,
+    ],
+    'a malformed key': [
+      [{ ...ml }, { ...ec, publicKey: broken }],
+      /authority ci, keyset ci-2026, ECDSA-P256: /,
+    ],
+    'a ConfigMap that is not given': [
+      [{ ...ml }, { algorithm: 'ECDSA-P256', configMapRef }],
+      /keyset ci-2026, ECDSA-P256: there is no entry ci\.pub in a ConfigMap keys/,
+    ],
+  };
+  /** Of one rule for each registry. */
+  const policyWith = async (keysOf: Readonly<Record<string, readonly object[]>>) => {
+    const images = Object.entries(keysOf).map(([host, keys]) => ({
+      match: [`${host}/**`],
+      authorities: [{ name: 'ci', keysets: [{ name: 'ci-2026', keys }] }],
+    }));
+    return await files.write('unusable.yaml', policyObject({ images } as unknown as Policy['spec']));
+  };
+
+  test.each(Object.entries(kinds))(
+    'by %s is named, and is no reason to try again',
+    async (_, [some, reason]) => {
+      const { host } = await startRegistry();
+      const policy = await policyWith({ [host]: some });
+      const file = await files.write('app.yaml', podObject(`${host}/trading/app:v1`));
+      const { exitCode, stdout, stderr } = await trellis('admit', '-f', file, '--policy', policy);
+      expect(exitCode).toBe(2);
+      expect(stderr).toMatch(/^trellis: 1 of 1 could not be judged: a policy cannot be used\n {2}correct it/);
+      expect(stdout).toMatch(/^NOT JUDGED {2}Pod trading\/app/);
+      expect(stdout).toMatch(
+        /QuantumSecurityPolicy trading\/images, rule 1: .*correct the policy; .* \(policy-unusable\)$/m,
+      );
+      expect(stdout).toMatch(reason);
+      expect(stdout).not.toMatch(/try again|webhook/);
+    },
+  );
+
+  test('comes after what is denied, and before what is not known', async () => {
+    const { host } = await startRegistry();
+    const { host: closed } = await startRegistry('closed');
+    const policy = await policyWith({
+      [host]: [{ ...ml, publicKey: broken }, { ...ec }],
+      [closed]: [{ ...ml }, { ...ec }],
+    });
+    const run = async (...images: readonly string[]) => {
+      const file = await files.write('apps.yaml', ...images.map((image) => podObject(image)));
+      return await trellis('admit', '-f', file, '--policy', policy);
+    };
+    expect(await run(`${host}/a:v1`, `${closed}/a:v1`)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/^trellis: 2 of 2 could not be judged: a policy cannot be used/),
+    });
+    expect(await run(`${host}/a:v1`, otherImage)).toMatchObject({
+      exitCode: 1,
+      stderr: 'trellis: 1 of 2 denied, 1 could not be judged\n',
+    });
+  });
+});
+
 test('--json is one document, and every field is always there', async () => {
   const file = await files.write(
     'all.yaml',
     podObject(otherImage),
     podObject(publicImage, { metadata: { name: undefined } }),
     { apiVersion: 'v1', kind: 'Service' },
+    { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout' },
   );
   const { exitCode, stdout } = await admit(file, '--json');
   expect(exitCode).toBe(1);
   expect(JSON.parse(stdout)).toEqual({
     ok: false,
+    sidecarImages: [],
     objects: [
       {
         kind: 'Pod',
@@ -226,6 +341,7 @@ test('--json is one document, and every field is always there', async () => {
       },
     ],
     passedOver: { Service: 1 },
+    notKnown: { 'Rollout (argoproj.io)': 1 },
   });
 });
 
@@ -286,6 +402,7 @@ describe('with a registry', () => {
     const { exitCode, stdout } = await trellis(...argv);
     expect(exitCode).toBe(3);
     expect(stdout).toMatch(/the time for the answer is over.*--deadline/);
+    expect(stdout).not.toMatch(/webhook|timeoutSeconds|pull secret/);
   });
 });
 

@@ -33,6 +33,7 @@ function judge() {
       };
     },
     mustBeDigest: () => true,
+    needsRegistry: () => true,
     resolve: async ({ reference }) => {
       asked.push(`resolve ${formatReference(reference)}`);
       return digests.shift() ?? first;

@@ -44,15 +44,24 @@ describe('what makes pods', () => {
     ]);
   });
 
-  test('other kinds are passed over, and counted, whatever they are called', async () => {
-    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' } };
-    const foreign = { apiVersion: 'batch.volcano.sh/v1alpha1', kind: 'Job', metadata: { name: 'a' } };
-    const { judged, passedOver } = await read(service, service, foreign, podObject(publicImage));
+  test('other kinds of Kubernetes are passed over, those of others named, and all are counted', async () => {
+    const of = (apiVersion: string, kind: string) => ({ apiVersion, kind, metadata: { name: 'a' } });
+    const service = of('v1', 'Service');
+    const role = of('rbac.authorization.k8s.io/v1', 'Role');
+    const foreign = of('batch.volcano.sh/v1alpha1', 'Job');
+    const { judged, passedOver, notKnown } = await read(
+      service,
+      role,
+      service,
+      foreign,
+      podObject(publicImage),
+    );
     expect(judged).toHaveLength(1);
     expect([...passedOver]).toEqual([
       ['Service', 2],
-      ['Job', 1],
+      ['Role', 1],
     ]);
+    expect([...notKnown]).toEqual([['Job (batch.volcano.sh)', 1]]);
   });
 
   test('items of a List are objects, each with its line', async () => {
@@ -114,11 +123,66 @@ describe('what cannot be judged is an error that says where it is', () => {
     ['apps/v1beta2', 'StatefulSet', 'apps/v1'],
     ['batch/v1beta1', 'CronJob', 'batch/v1'],
     ['v2', 'Pod', 'v1'],
+    ['apps/v1', 'Pod', 'v1'],
+    ['networking.k8s.io/v1', 'Deployment', 'apps/v1'],
   ])('%s %s, which would look like a yes if it were passed over', async (apiVersion, kind, version) => {
     await expect(read({ apiVersion, kind, metadata: { name: 'a' } })).rejects.toMatchObject({
       code: 'ERR_USAGE',
       hint: `write apiVersion: ${version}`,
     });
+  });
+});
+
+describe('what no API server would take is no answer either', () => {
+  test.each([
+    ['apps/v1', 'Deploymnt', /there is no kind "Deploymnt" in its apiVersion/, 'did you mean Deployment?'],
+    ['v1', 'pod', /there is no kind "pod"/, 'did you mean Pod?'],
+    ['v1', 'PodList', /there is no kind "PodList"/, expect.stringMatching(/^there are /)],
+    ['v1', 'Workload', /there is no kind "Workload"/, expect.stringMatching(/^there are Binding, .*, Pod, /)],
+    ['app/v1', 'Deployment', /there is no group "app" of APIs/, 'did you mean apiVersion: apps/…?'],
+    ['constructor/v1', 'Thing', /there is no group "constructor" of APIs/, 'see its apiVersion'],
+  ])('a kind that there is not: %s %s', async (apiVersion, kind, message, hint) => {
+    const misspelt = { apiVersion, kind, metadata: { name: 'a' }, spec: { template } };
+    await expect(read(misspelt, podObject(publicImage))).rejects.toMatchObject({
+      ...{ code: 'ERR_USAGE', hint },
+      message: expect.stringMatching(message),
+    });
+  });
+
+  const { containers } = template.spec;
+  test.each([
+    ['without containers', {}, /spec\.containers is empty or missing/, /no API server takes a pod without/],
+    ['with an empty list', { containers: [] }, /spec\.containers is empty/, /without containers/],
+    ['with none', { containers: null }, /spec\.containers is empty/, /without containers/],
+    [
+      'with container',
+      { container: containers },
+      /spec has no field "container"/,
+      /did you mean containers\?/,
+    ],
+    [
+      'with an init container that is none',
+      { containers, initContainer: containers },
+      /spec has no field "initContainer"/,
+      /did you mean initContainers\?/,
+    ],
+    ['with a volume that is none', { containers, volume: [] }, /no field "volume"/, /did you mean volumes\?/],
+  ])('a pod %s', async (_, spec, message, hint) => {
+    const pod = { ...podObject(publicImage), spec };
+    const deployment = { ...(deploymentObject(publicImage) as object), spec: { template: { spec } } };
+    for (const object of [pod, deployment]) {
+      await expect(read(object)).rejects.toMatchObject({
+        ...{ code: 'ERR_USAGE', hint: expect.stringMatching(hint) },
+        message: expect.stringMatching(message),
+      });
+    }
+    await expect(read(deployment)).rejects.toThrow(/^Deployment .*: spec\.template\.spec/);
+  });
+
+  test('every other field of a pod may be there', async () => {
+    const spec = { containers, volumes: [], hostAliases: [], nodeName: 'a', overhead: {}, tolerations: [] };
+    const { judged } = await read({ ...podObject(publicImage), spec });
+    expect(judged).toHaveLength(1);
   });
 });
 

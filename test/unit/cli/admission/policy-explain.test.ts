@@ -8,6 +8,8 @@ import { deploymentObject, podObject, policyObject, workspace } from './support.
 
 const files = await workspace();
 
+const envoy = `registry.example/envoy@sha256:${'e1'.repeat(32)}`;
+
 async function explain(policies: readonly object[], ...more: readonly string[]) {
   const file = await files.write('policies.yaml', ...policies);
   return await trellis('policy', 'explain', '-n', 'trading', '--policy', file, ...more);
@@ -24,6 +26,7 @@ describe('a namespace', () => {
       "namespace trading
         policies      none
         encryption    required between pods of the mesh (no policy asks for it, so no pod is put into the mesh)
+        sidecar       assumed: no sidecar is injected (--sidecar-image says otherwise)
         identity      enabled between pods of the mesh (no policy asks for it, so it is the default)
         images        no policy speaks about images: any may run
       "
@@ -65,6 +68,7 @@ describe('a namespace', () => {
                       trading/images (warn)
                       trellis-system/mesh (enforce, for the whole mesh)
         encryption    preferred, by trellis-system/mesh
+        sidecar       assumed: no sidecar is injected (--sidecar-image says otherwise)
         identity      enabled between pods of the mesh (no policy asks for it, so it is the default)
         images        trading/images (only warn): the first rule that matches
                         1. registry.example/trading/**: signed by all of
@@ -104,6 +108,61 @@ describe('a namespace', () => {
   });
 });
 
+describe('a rule about images that is never reached', () => {
+  test('is named, with the rules that match all of it before', async () => {
+    const images = [
+      rule({ match: ['registry.example/trading/**'] }),
+      { match: ['registry.example/trading/gateway'], action: 'allow' as const },
+      { match: ['**'], action: 'deny' as const },
+      { match: ['registry.example/**', 'registry.example/trading/*'], action: 'allow' as const },
+    ];
+    const { stdout } = await explain([policyObject({ images })]);
+    expect(stdout).toMatch(
+      / 2\. registry\.example\/trading\/gateway: allowed .* \(NEVER REACHED: rule 1 before it/,
+    );
+    expect(stdout).toMatch(
+      / 4\. .*: allowed .* \(NEVER REACHED: rules 1 and 3 before it match all of it\)$/m,
+    );
+    expect(stdout.match(/NEVER REACHED/g)).toHaveLength(2);
+  });
+});
+
+describe('the sidecar that is assumed', () => {
+  const policies = [mesh({ postQuantumEncryption: 'required' })];
+  const pod = () => files.write('meshed.yaml', podObject('registry.example/a:1'));
+
+  test('is none, with what comes of it', async () => {
+    const { stdout } = await explain(policies, '--pod', await pod());
+    expect(stdout).toMatch(
+      /^ {2}sidecar +assumed: no sidecar is injected \(--sidecar-image says otherwise\), so that every pod is refused$/m,
+    );
+    expect(stdout).toMatch(
+      /^ {2}sidecar +none: the policies put the pod into the mesh, and no sidecar is injected$/m,
+    );
+    expect(stdout).toMatch(/^ {2}denied .*injects no sidecar.*--sidecar-image/m);
+    const preferred = await explain([mesh({ postQuantumEncryption: 'preferred' })]);
+    expect(preferred.stdout).toMatch(/^ {2}sidecar +assumed: .*otherwise\)$/m);
+  });
+
+  test('is that of --sidecar-image', async () => {
+    const argv = ['--pod', await pod(), '--sidecar-image', envoy];
+    const { stdout } = await explain(policies, ...argv);
+    expect(stdout).toContain(`assumed: ${envoy} is injected\n`);
+    expect(stdout).toMatch(/^ {2}sidecar +injected: the pod is in the mesh$/m);
+    expect(stdout).not.toMatch(/^ {2}denied/m);
+    const { stdout: json } = await explain(policies, ...argv, '--json');
+    expect(JSON.parse(json)).toMatchObject({ sidecarImages: [envoy], pod: { sidecar: 'injected' } });
+  });
+
+  test('is named by its digest', async () => {
+    expectFailure(
+      await explain(policies, '--sidecar-image', 'envoy'),
+      2,
+      /--sidecar-image envoy: a tag can be moved/,
+    );
+  });
+});
+
 describe('a pod', () => {
   const labelled = podObject('registry.example/trading/app:1', {
     metadata: { labels: { app: 'gateway' } },
@@ -120,7 +179,7 @@ describe('a pod', () => {
 
   test('counts the policies that select it, and is told of what they find without a registry', async () => {
     const pod = await files.write('pod.yaml', labelled);
-    const { exitCode, stdout } = await explain(policies, '--pod', pod);
+    const { exitCode, stdout } = await explain(policies, '--pod', pod, '--sidecar-image', envoy);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^ {2}identity +hybrid, by trading\/gateway$/m);
     expect(stdout.slice(stdout.indexOf('\npod ')).replaceAll(files.directory, '')).toMatchInlineSnapshot(`
@@ -211,12 +270,22 @@ test('--json is one document, and every field is always there', async () => {
             ],
             bindReference: 'repository',
             attestations: [],
+            shadowedBy: [],
           },
-          { rule: 2, match: ['**'], action: 'deny', authorities: [], bindReference: null, attestations: [] },
+          {
+            rule: 2,
+            match: ['**'],
+            action: 'deny',
+            authorities: [],
+            bindReference: null,
+            attestations: [],
+            shadowedBy: [],
+          },
         ],
       },
     ],
     revoked: { digests: [], keys: [] },
+    sidecarImages: [],
     pod: {
       name: `Pod trading/app in ${pod}:1`,
       sidecar: 'none',

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startSigstore } from '../../../support/sigstore.ts';
-import { authority, hybrid, keyset, otherHybrid, rule } from '../../admission/images/support.ts';
+import { authority, hybrid, inlineKey, keyset, otherHybrid, rule } from '../../admission/images/support.ts';
 import { expectFailure, trellis } from '../commands/support.ts';
 import { deploymentObject, podObject, policyObject, type Workspace, workspace } from './support.ts';
 
@@ -38,8 +38,9 @@ describe('the example', () => {
   test('passes, and asks nobody', async () => {
     const { exitCode, stdout, stderr } = await trellis('policy', 'test', example);
     expect([exitCode, stderr]).toEqual([0, '']);
-    expect(stdout.match(/^ok /gm)).toHaveLength(11);
-    expect(stdout).toMatch(/^11 cases as expected$/m);
+    expect(stdout.match(/^ok /gm)).toHaveLength(12);
+    expect(stdout).toMatch(/^12 cases judged as where a sidecar is injected \(sidecar: true\)$/m);
+    expect(stdout).toMatch(/^12 cases as expected$/m);
   });
 
   test('is a policy whose keysets and conditions can be explained', async () => {
@@ -63,7 +64,8 @@ describe('a case', () => {
     expect(stdout).toBe(
       `FAILED  ${path('a.test.yaml')}: runs: expected denied, came allowed\n` +
         `  allowed  Pod trading/app in ${path('pod.yaml')}:1\n` +
-        `    verified: spec.containers[0].image: ${image}@${digest}\n`,
+        `    verified: spec.containers[0].image: ${image}@${digest}\n` +
+        '1 case judged as where no sidecar is injected (sidecar: false)\n',
     );
   });
 
@@ -87,11 +89,14 @@ describe('a case', () => {
         {
           file: path('a.test.yaml'),
           name: 'runs',
+          sidecar: false,
           passed: false,
           expected: 'allowed',
           came: 'denied',
           missing: ['image-revoked'],
           unanswered: false,
+          unusable: false,
+          surprise: null,
           findings: [
             {
               code: 'image-not-verified',
@@ -117,9 +122,67 @@ describe('a case', () => {
   test('is of the namespace that the test names, unless the object does', async () => {
     const bare = podObject(image, { metadata: { namespace: undefined } });
     const unsigned = { images: { [image]: { digest } } };
-    expect((await (await withTest(oneCase({}, unsigned), bare)).run()).exitCode).toBe(0);
+    expect((await (await withTest(oneCase({ withoutPolicies: true }, unsigned), bare)).run()).exitCode).toBe(
+      0,
+    );
     const ours = oneCase({ expect: 'denied' }, { ...unsigned, namespace: 'trading' });
     expect((await (await withTest(ours, bare)).run()).exitCode).toBe(0);
+  });
+
+  test('for whose namespace no policy holds fails: it would be green about nothing', async () => {
+    const elsewhere = podObject(image, { metadata: { namespace: 'elsewhere' } });
+    const { exitCode, stdout } = await (await withTest(oneCase(), elsewhere)).run();
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^FAILED .*: runs: no policy of the test holds for the namespace elsewhere \(if that is meant/m,
+    );
+    expect((await (await withTest(oneCase({ withoutPolicies: true }), elsewhere)).run()).exitCode).toBe(0);
+  });
+
+  test('that says that no policy holds fails where one does', async () => {
+    const { exitCode, stdout } = await (await withTest(oneCase({ withoutPolicies: true }))).run();
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /: runs: withoutPolicies: true, and trading\/images holds for the namespace trading$/m,
+    );
+  });
+
+  test('is judged as where no sidecar is injected, unless the test says so', async () => {
+    const { run, write } = await withTest(oneCase());
+    await write('policy.yaml', policy, policyObject({ postQuantumEncryption: 'required' }, 'encryption'));
+    const without = await run();
+    expect(without.exitCode).toBe(1);
+    expect(without.stdout).toMatch(
+      /injects no sidecar.*say so with sidecar: true in the test \(sidecar-missing\)$/m,
+    );
+    await write('a.test.yaml', oneCase({}, { sidecar: true }));
+    expect(await run()).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('1 case judged as where a sidecar is injected (sidecar: true)\n'),
+    });
+  });
+
+  test('does not pass for a policy that cannot be used, unless it is about that', async () => {
+    const keys = hybrid
+      .map(inlineKey)
+      .map((key, index) => (index === 0 ? { ...key, algorithm: 'ML-DSA-87' as const } : key));
+    const authorities = [authority({ keysets: [{ name: 'ci-2026', keys }, ...keysets.slice(1)] })];
+    const { run, write } = await withTest(oneCase({ expect: 'denied' }));
+    await write('policy.yaml', policyObject({ images: [rule({ authorities })] }));
+    const { exitCode, stdout, stderr } = await run();
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(
+      /1 of 1 case did not come out as expected\n {2}a policy cannot be used: correct it/,
+    );
+    expect(stdout).toMatch(
+      /: runs: a policy cannot be used, and because: \[policy-unusable\] does not expect that$/m,
+    );
+    await write('a.test.yaml', oneCase({ expect: 'denied', because: ['policy-unusable'] }));
+    expect((await run()).exitCode).toBe(0);
+    await write('b.test.yaml', oneCase({ expect: 'allowed', object: 'other.yaml' }));
+    await write('other.yaml', podObject('registry.example/elsewhere/app:1'));
+    await write('a.test.yaml', oneCase({ expect: 'denied' }));
+    expect((await run()).exitCode).toBe(1);
   });
 
   test('--root-namespace says whose policies hold everywhere', async () => {
@@ -144,6 +207,7 @@ describe('an image that nobody was asked about', () => {
       /: runs: an image could not be judged, and because: \[image-unknown\] does not expect/,
     );
     expect(stdout).toContain(`nothing is stated of ${image}: add it to the images of the test`);
+    expect(stdout).not.toMatch(/webhook|try again|docker login/);
   });
 
   test('is what a test may be about', async () => {
@@ -382,12 +446,20 @@ describe('a test file', () => {
     expect(stdout.match(/[ab]\.test\.yaml/g)).toEqual(['a.test.yaml', 'b.test.yaml']);
   });
 
+  test('may end in .yml', async () => {
+    const { run, write } = await withTest(oneCase());
+    await write('b.test.yml', oneCase({ expect: 'denied' }));
+    const { exitCode, stdout } = await run();
+    expect(exitCode).toBe(1);
+    expect(stdout.match(/[ab]\.test\.ya?ml/g)).toEqual(['a.test.yaml', 'b.test.yml']);
+  });
+
   test('is looked for, and named when there is none', async () => {
     const empty = await workspace();
     expectFailure(
       await trellis('policy', 'test', empty.directory),
       2,
-      /holds no \*\.test\.yaml\n {2}examples\/policy-t/,
+      /holds no \*\.test\.yaml and no \*\.test\.yml\n {2}examples\/policy-t/,
     );
     expectFailure(
       await trellis('policy', 'test', empty.path('nope')),

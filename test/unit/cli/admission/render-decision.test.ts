@@ -17,6 +17,21 @@ describe('the verdict', () => {
     ['it is denied', enforced('image-not-verified'), 'denied'],
     ['it could not be asked', enforced('image-unknown'), 'unknown'],
     ['it could not be pinned, for that', enforced('image-unknown', 'image-not-digest'), 'unknown'],
+    ['a policy cannot be used', enforced('policy-unusable'), 'unusable'],
+    [
+      'a policy cannot be used, and another could not be asked',
+      enforced('image-unknown', 'policy-unusable'),
+      'unusable',
+    ],
+    ['a policy cannot be used, and another denies', enforced('policy-unusable', 'image-denied'), 'denied'],
+    [
+      'it could not be asked, and a policy that only warns cannot be used',
+      decision([
+        finding({ code: 'image-unknown' }),
+        finding({ code: 'policy-unusable', enforcement: 'warn' }),
+      ]),
+      'unknown',
+    ],
     ['it is a tag, and that is all', enforced('image-not-digest'), 'denied'],
     ['another image is denied', enforced('image-unknown', 'image-denied'), 'denied'],
     [

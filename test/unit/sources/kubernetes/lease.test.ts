@@ -1,7 +1,7 @@
 // An election step by step: on a clock that stands still until told, before a server that does as it is told.
 
 import { describe, expect, test } from 'vitest';
-import type { KubeClient, KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
+import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import {
   defaultTiming,
@@ -10,6 +10,7 @@ import {
 } from '../../../../src/sources/kubernetes/lease/election.ts';
 import { holds } from '../../../../src/sources/kubernetes/lease/tenure.ts';
 import { onEnd } from '../../../support/cleanup.ts';
+import { FakeKube } from '../../../support/fake-kube.ts';
 import { until } from '../../../support/until.ts';
 import { type ManualClock, manualClock } from './support.ts';
 
@@ -19,7 +20,7 @@ interface Stored {
 }
 
 /** One Lease, as an API server keeps it. */
-class LeaseServer implements KubeClient {
+class LeaseServer extends FakeKube {
   lease: Stored | undefined;
   readonly writes: Stored[] = [];
   looks = 0;
@@ -33,7 +34,7 @@ class LeaseServer implements KubeClient {
     this.lease = { metadata: { name: 'leader', resourceVersion: String(++this.#version) }, spec };
   }
 
-  json = async (request: KubeRequest): Promise<unknown> => {
+  override handle = (request: KubeRequest): Stored => {
     this.before(request);
     const { method = 'GET', body } = request;
     if (method === 'GET') this.looks++;
@@ -50,9 +51,6 @@ class LeaseServer implements KubeClient {
     this.set(body.spec);
     if (this.lease !== undefined) this.writes.push(this.lease);
   }
-
-  stream = () => Promise.reject(new Error('not a watch'));
-  close = () => Promise.resolve();
 }
 
 interface Standing {

@@ -168,6 +168,14 @@ describe('a list', () => {
     expect(it.known()).toEqual([]);
   });
 
+  test('is refused as well where what fills it is of no use, or always the same', async () => {
+    const it = await reflect({ limits: { maxObjects: 2 } });
+    const [same, nameless] = [object('a', '1'), { metadata: {} }];
+    it.api.script(list('5', [same], '2'), list('5', [nameless], '3'), list('5', [same], '4'));
+    await until('the refusal', () => it.said.includes('ERR_KUBE_TOO_LARGE'));
+    expect(it.known()).toEqual([]);
+  });
+
   test('passes over what has no name, and says how many', async () => {
     const it = await reflect();
     it.api.script(list('5', [{ metadata: {} }, object('a', '1'), 7 as unknown as object]));

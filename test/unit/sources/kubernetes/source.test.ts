@@ -1,7 +1,7 @@
 // The source as a whole: when there is a state, what is said, and that nothing ends it but its signal.
 
 import { expect, test } from 'vitest';
-import type { KubeClient } from '../../../../src/sources/kubernetes/cluster/client.ts';
+import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { resourceTypes } from '../../../../src/sources/kubernetes/reflect/resource-type.ts';
 import {
@@ -10,38 +10,29 @@ import {
   watchKubernetes,
 } from '../../../../src/sources/kubernetes/source.ts';
 import { onEnd } from '../../../support/cleanup.ts';
+import { WatchedKube } from '../../../support/fake-kube.ts';
 import { until } from '../../../support/until.ts';
 import { meshOptions } from '../../model/support.ts';
 import { event, object } from './support.ts';
 
-interface Cluster extends KubeClient {
-  /** By kind; a missing one is refused. */
-  readonly lists: Map<string, readonly object[]>;
-  say(kind: string, line: string): void;
-}
+const typeOf = (isIt: (type: (typeof resourceTypes)[number]) => boolean) => resourceTypes.find(isIt);
 
-function cluster(): Cluster {
-  const lists = new Map<string, readonly object[]>(resourceTypes.map(({ kind }) => [kind, []]));
-  const open = new Map<string, (chunk: Buffer) => void>();
-  const kindOf = (path: string) => resourceTypes.find((type) => type.path === path)?.kind ?? '';
-  return {
-    lists,
-    say: (kind, line) => open.get(kind)?.(Buffer.from(line)),
-    json: async ({ path }) => {
-      const kind = kindOf(path);
-      const items = lists.get(kind);
-      if (items === undefined) throw new KubernetesError('ERR_KUBE_FORBIDDEN', 'no');
-      return { kind: `${kind}List`, metadata: { resourceVersion: '1' }, items };
-    },
-    stream: async ({ path, signal }) => {
-      const stream = new TransformStream<Buffer, Buffer>();
-      const writer = stream.writable.getWriter();
-      open.set(kindOf(path), (chunk) => void writer.write(chunk));
-      signal.addEventListener('abort', () => void writer.abort(signal.reason).catch(() => {}));
-      return stream.readable;
-    },
-    close: async () => {},
+/** All that a source reads; nothing is there yet. */
+class Cluster extends WatchedKube {
+  /** By kind; a missing one is refused. */
+  readonly lists = new Map<string, readonly object[]>(resourceTypes.map(({ kind }) => [kind, []]));
+
+  override handle = ({ path }: KubeRequest): object => {
+    const kind = typeOf((type) => type.path === path)?.kind ?? '';
+    const items = this.lists.get(kind);
+    if (items === undefined) throw new KubernetesError('ERR_KUBE_FORBIDDEN', 'no');
+    return { kind: `${kind}List`, metadata: { resourceVersion: '1' }, items };
   };
+
+  /** To whoever watches. */
+  say(kind: string, line: string): void {
+    this.watches.get(typeOf((type) => type.kind === kind)?.path ?? '')?.(line);
+  }
 }
 
 const quick = { debounceMs: 1, firstRetryMs: 1, maxRetryMs: 2, shortWatchMs: 1 };
@@ -69,7 +60,7 @@ const account = (name: string, version: string) => object(name, version);
 const running = { spec: { containers: [] }, status: { phase: 'Running' } };
 
 test('the first state is one of everything', async () => {
-  const client = cluster();
+  const client = new Cluster();
   client.lists.set('Pod', [object('p', '1', running)]);
   const { source } = await start(client);
   expect([...(source.current()?.workloads.keys() ?? [])]).toEqual(['a/p']);
@@ -83,7 +74,7 @@ test('the first state is one of everything', async () => {
 });
 
 test.each(resourceTypes.map(({ kind }) => kind))('without a list of %s there is none', async (kind) => {
-  const client = cluster();
+  const client = new Cluster();
   client.lists.delete(kind);
   const { source, said } = await start(client);
   const others = () => source.health().resources.filter((resource) => resource.kind !== kind);
@@ -99,7 +90,7 @@ test.each(resourceTypes.map(({ kind }) => kind))('without a list of %s there is 
 });
 
 test('of the kinds that are named, and nothing else is asked for', async () => {
-  const client = cluster();
+  const client = new Cluster();
   for (const { kind } of resourceTypes) if (kind !== 'QuantumSecurityPolicy') client.lists.delete(kind);
   const policy = { spec: { postQuantumEncryption: 'required' } };
   client.lists.set('QuantumSecurityPolicy', [object('p', '1', policy)]);
@@ -110,7 +101,7 @@ test('of the kinds that are named, and nothing else is asked for', async () => {
 });
 
 test('changes reach listeners, many as one; what changes nothing does not', async () => {
-  const client = cluster();
+  const client = new Cluster();
   const { source } = await start(client);
   const sizes: number[] = [];
   const end = source.onChange((state) => sizes.push(state.workloads.size));
@@ -134,7 +125,7 @@ test('changes reach listeners, many as one; what changes nothing does not', asyn
 });
 
 test('what is wrong with an object is said once, and once when it is mended', async () => {
-  const client = cluster();
+  const client = new Cluster();
   client.lists.set('Pod', [object('p', '1', { spec: 7 })]);
   const { source, said } = await start(client);
   expect(said).toEqual(['error InvalidField']);
@@ -147,7 +138,7 @@ test('what is wrong with an object is said once, and once when it is mended', as
 });
 
 test('a thousand mistakes are not a thousand lines', async () => {
-  const client = cluster();
+  const client = new Cluster();
   const many = Array.from({ length: 1_000 }, (_, index) => object(`p-${index}`, '1', { spec: 7 }));
   client.lists.set('Pod', many);
   const { source, said } = await start(client);
@@ -157,7 +148,7 @@ test('a thousand mistakes are not a thousand lines', async () => {
 });
 
 test('a listener that throws ends nothing', async () => {
-  const client = cluster();
+  const client = new Cluster();
   const { source, said } = await start(client);
   const end = source.onChange(() => {
     throw new Error('oh');
@@ -172,7 +163,7 @@ test('a listener that throws ends nothing', async () => {
 
 test('a signal that was aborted before', async () => {
   const source = await watchKubernetes({
-    ...{ client: cluster(), mesh: meshOptions, signal: AbortSignal.abort(), limits: quick },
+    ...{ client: new Cluster(), mesh: meshOptions, signal: AbortSignal.abort(), limits: quick },
     report: { failed: () => {}, recovered: () => {}, problem: () => {}, mended: () => {} },
   });
   expect(source.current()).toBeUndefined();
