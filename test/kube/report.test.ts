@@ -382,6 +382,37 @@ describe.each([
     expect(await round({ judge: bad })).toEqual([]);
     expect((await report())?.results).toHaveLength(1);
   });
+
+  /** As somebody may who has been given the right to write reports. */
+  async function mark(metadata: object): Promise<void> {
+    const place = `${path}/namespaces/${namespace}/${plural}/trellis-admission`;
+    const options = { contentType: 'application/merge-patch+json' };
+    expect((await kube.request('PATCH', place, { metadata }, options)).status).toBe(200);
+  }
+  const finalizers = ['example.com/stays'];
+
+  test('lose the owners that others gave them, and would be collected with', async () => {
+    const { metadata } = await pod('b');
+    await round({ judge: bad });
+    await mark({ ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'b', uid: metadata.uid }] });
+    expect(await round({ judge: bad })).toEqual([]);
+    expect((await report())?.metadata).not.toHaveProperty('ownerReferences');
+  });
+
+  test('that others keep from being deleted are made anew, and go with their namespace', async () => {
+    await pod('b');
+    await round({ judge: bad });
+    await mark({ finalizers });
+    await kube.kubectl(['delete', plural, '-n', namespace, 'trellis-admission', '--wait=false']);
+    expect((await report())?.metadata).toHaveProperty('deletionTimestamp');
+    expect(await round({ judge: bad })).toEqual([]);
+    const again = await report();
+    expect(again?.metadata).not.toHaveProperty('deletionTimestamp');
+    expect(again?.results).toHaveLength(1);
+    await mark({ finalizers });
+    expect(await round({ judge: bad, exempt: [namespace] })).toEqual([]);
+    expect(await report()).toBeUndefined();
+  });
 });
 
 test('a cluster without kinds for reports is judged all the same', async () => {

@@ -11,11 +11,11 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Readiness } from '../../telemetry/readiness.ts';
 import type { AdmissionContext } from '../context.ts';
 import { createImageJudge, type ImageJudgeOptions } from '../images/create-image-judge.ts';
-import { judgeRequest } from '../judge-request.ts';
 import { kubeKeySources } from '../pull-credentials/kube-key-sources.ts';
 import { kubePullCredentials } from '../pull-credentials/kube-pull-credentials.ts';
 import { imageJudgeMetrics } from '../report/admission-metrics.ts';
 import { createEventRecorder } from '../report/events.ts';
+import { judgeUnder } from '../report/judge-again.ts';
 import { runPolicyStatus } from '../report/policy-status.ts';
 import { runRecheck } from '../report/recheck.ts';
 import { startWebhookServer } from '../server/server.ts';
@@ -149,7 +149,7 @@ async function startServing(
   const recheckLog = componentLogger(log, 'recheck');
   const recheck = runRecheck({
     ...{ client, isLeader, metrics, signal },
-    judge: async (request, time) => await judgeRequest(request, context(), time),
+    judge: judgeUnder(context),
     exemptNamespaces: options.exemptNamespaces,
     intervalMs: options.recheckIntervalMs,
     report: {

@@ -13,6 +13,11 @@ const aboutServer: ReadonlySet<KubernetesErrorCode> = new Set([
   'ERR_KUBE_OVERLOADED',
 ]);
 
+/** Whether it says nothing about the object that was meant. A single one may all the same be about nothing else. */
+export function isAboutServer(error: unknown): boolean {
+  return error instanceof KubernetesError && aboutServer.has(error.code);
+}
+
 export class Failures {
   readonly #max: number;
   #inRow = 0;
@@ -29,8 +34,7 @@ export class Failures {
   one(error: unknown): void {
     this.#last = error;
     this.#all += 1;
-    const isServers = error instanceof KubernetesError && aboutServer.has(error.code);
-    this.#inRow = isServers ? this.#inRow + 1 : 0;
+    this.#inRow = isAboutServer(error) ? this.#inRow + 1 : 0;
     if (this.#inRow >= this.#max) throw error;
   }
 

@@ -5,20 +5,31 @@ import { isDeepStrictEqual } from 'node:util';
 import { isRecord, ownField } from '../../model/manifest.ts';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { KubernetesError, type KubernetesErrorCode } from '../../sources/kubernetes/errors.ts';
+import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { PolicyVerdict } from '../../sources/kubernetes/mesh/policy-verdicts.ts';
 import { shortenChars } from '../review/shorten.ts';
+import { isAboutServer } from './failures.ts';
 
-export interface PolicyStatusTiming {
-  /** Between two looks. */
+export interface PolicyStatusLimits {
+  /** Between two looks, in milliseconds. */
   readonly pollMs: number;
   /** Between two writes, so that a new leader does not write everything at once. */
   readonly pauseMs: number;
-  /** After a write that failed. */
+  /** After a write that failed, for that policy alone. */
   readonly retryMs: number;
+  /** For one write. */
+  readonly requestMs: number;
+  /** Policies one after the other for which the API server has no answer until the look is given up. */
+  readonly maxFailures: number;
 }
 
-const defaultTiming: PolicyStatusTiming = { pollMs: 2_000, pauseMs: 100, retryMs: 60_000 };
+const defaultLimits: PolicyStatusLimits = {
+  pollMs: 2_000,
+  pauseMs: 100,
+  retryMs: 60_000,
+  requestMs: 10_000,
+  maxFailures: 3,
+};
 
 export interface PolicyStatusOptions {
   readonly client: KubeClient;
@@ -26,75 +37,106 @@ export interface PolicyStatusOptions {
   readonly isLeader: () => boolean;
   /** Undefined: not at the moment. */
   readonly verdicts: () => readonly PolicyVerdict[] | undefined;
-  /** Of a series of failures, the first. */
+  /** Of a policy that fails again and again, the first time; of several in one look, the first. */
   readonly failed: (error: unknown) => void;
   readonly signal: AbortSignal;
-  readonly timing?: Partial<PolicyStatusTiming>;
+  readonly limits?: Partial<PolicyStatusLimits>;
   readonly clock?: Clock;
 }
 
 /** Writes what has changed, and nothing else. Resolves when `signal` is aborted; never rejects. */
 export async function runPolicyStatus(options: PolicyStatusOptions): Promise<void> {
-  const { verdicts, isLeader, signal, failed, clock = systemClock } = options;
-  const timing = { ...defaultTiming, ...options.timing };
-  /** By uid: what was written of which version. The next one comes by the watch. */
-  let written: ReadonlyMap<string, string> = new Map();
-  let isFailing = false;
+  const { signal, clock = systemClock } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const writer = new StatusWriter({ ...options, clock, limits });
   while (!signal.aborted) {
-    const round = await writeRound(verdicts() ?? [], written, { ...options, clock, timing });
-    written = round.written;
-    if (round.error !== undefined && !isFailing && isLeader() && !signal.aborted) failed(round.error);
-    isFailing = round.error !== undefined;
-    await clock.sleep(isFailing ? timing.retryMs : timing.pollMs, signal);
+    await writer.look();
+    await clock.sleep(limits.pollMs, signal);
   }
 }
 
-interface Round {
-  readonly written: ReadonlyMap<string, string>;
-  /** The last one; undefined: everything is written that has to be. */
-  readonly error: unknown;
+type Settings = Required<Omit<PolicyStatusOptions, 'limits'>> & { readonly limits: PolicyStatusLimits };
+
+/** The last one to write the status of a policy. */
+interface Attempt {
+  readonly resourceVersion: string;
+  readonly hasFailed: boolean;
+  /** On the clock that only goes forward. */
+  readonly atMs: number;
 }
 
-async function writeRound(
-  verdicts: readonly PolicyVerdict[],
-  before: ReadonlyMap<string, string>,
-  options: PolicyStatusOptions & { readonly clock: Clock; readonly timing: PolicyStatusTiming },
-): Promise<Round> {
-  const { client, isLeader, signal, clock, timing } = options;
-  // Of policies that are gone nothing is kept.
-  const written = new Map(
-    verdicts.flatMap(({ uid }): readonly [string, string][] => {
-      const version = before.get(uid);
-      return version === undefined ? [] : [[uid, version]];
-    }),
-  );
-  let error: unknown;
-  for (const verdict of verdicts) {
-    const status = statusOf(verdict, clock.now());
-    if (status === undefined || written.get(verdict.uid) === verdict.resourceVersion) continue;
-    if (signal.aborted || !isLeader()) break;
-    try {
-      await client.json(patchOf(verdict, status, signal));
-      written.set(verdict.uid, verdict.resourceVersion);
-    } catch (caught) {
-      if (isAbout(caught, 'outdated')) continue;
-      error = caught;
-      if (!isAbout(caught, 'refused')) break;
+/**
+ * Policies are of tenants, and why the status of one cannot be written may be its author's doing: it is tried again later, by itself,
+ * and the others do not wait for it.
+ */
+class StatusWriter {
+  readonly #settings: Settings;
+  /** By uid. */
+  readonly #attempts = new Map<string, Attempt>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  async look(): Promise<void> {
+    const { isLeader, failed, signal, clock, limits } = this.#settings;
+    let inRow = 0;
+    let hasTold = false;
+    for (const verdict of this.#due()) {
+      const status = statusOf(verdict, clock.now());
+      if (status === undefined) continue;
+      if (signal.aborted || !isLeader()) return;
+      const hadFailed = this.#attempts.get(verdict.uid)?.hasFailed;
+      const error = await this.#write(verdict, status);
+      if (error !== undefined && hadFailed !== true && !hasTold && isLeader() && !signal.aborted) {
+        failed(error);
+        hasTold = true;
+      }
+      // An answer about one policy, refusals included, is that of an API server that is there. Where all are refused, each of
+      // them asks once in `retryMs`.
+      inRow = isAboutServer(error) ? inRow + 1 : 0;
+      if (inRow >= limits.maxFailures) return;
+      await clock.sleep(limits.pauseMs, signal);
     }
-    await clock.sleep(timing.pauseMs, signal);
   }
-  return { written, error };
-}
 
-const codes: Readonly<Record<'outdated' | 'refused', readonly KubernetesErrorCode[]>> = {
-  /** It has changed, or is gone: the watch brings the news. */
-  outdated: ['ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND'],
-  /** Somebody may not want the status of that one to be written. All else is not about one policy. */
-  refused: ['ERR_KUBE_FORBIDDEN', 'ERR_KUBE_REFUSED'],
-};
+  /** Those that were not tried for the longest time first: after a look that was given up, those behind have their turn. */
+  #due(): readonly PolicyVerdict[] {
+    const { verdicts, clock, limits } = this.#settings;
+    const all = verdicts();
+    if (all === undefined) return [];
+    this.#forgetOthers(new Set(all.map(({ uid }) => uid)));
+    const nowMs = clock.monotonic();
+    const triedMs = ({ uid }: PolicyVerdict) => this.#attempts.get(uid)?.atMs ?? Number.MIN_SAFE_INTEGER;
+    return all
+      .filter(({ uid, resourceVersion }) => {
+        const last = this.#attempts.get(uid);
+        // The next version comes by the watch.
+        if (last?.resourceVersion !== resourceVersion) return true;
+        return last.hasFailed && nowMs - last.atMs >= limits.retryMs;
+      })
+      .toSorted((a, b) => triedMs(a) - triedMs(b));
+  }
 
-function isAbout(error: unknown, what: keyof typeof codes): boolean {
-  return error instanceof KubernetesError && codes[what].includes(error.code);
+  #forgetOthers(uids: ReadonlySet<string>): void {
+    for (const uid of this.#attempts.keys()) if (!uids.has(uid)) this.#attempts.delete(uid);
+  }
+
+  /** Never rejects. @returns why it could not be written */
+  async #write(verdict: PolicyVerdict, status: object): Promise<unknown> {
+    const { client, signal, clock, limits } = this.#settings;
+    const { uid, resourceVersion } = verdict;
+    let error: unknown;
+    try {
+      await client.json({ ...patchOf(verdict, status, signal), timeoutMs: limits.requestMs });
+    } catch (caught) {
+      // It has changed, or is gone: the watch brings the news.
+      const isOutdated = isKubernetesError(caught, 'ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND');
+      if (!isOutdated) error = caught;
+    }
+    this.#attempts.set(uid, { resourceVersion, hasFailed: error !== undefined, atMs: clock.monotonic() });
+    return error;
+  }
 }
 
 /** Of that version of the object, and no other. */

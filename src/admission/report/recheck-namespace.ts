@@ -1,26 +1,34 @@
 // Judges the pods that run in one namespace as if they were made now.
 
-import { isRecord, ownField } from '../../model/manifest.ts';
 import type { Clock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { pagesOf } from '../../sources/kubernetes/cluster/pages.ts';
 import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { AdmissionDecision, ImageFinding } from '../decision.ts';
+import type { AdmissionDecision } from '../decision.ts';
 import type { AdmissionRequest } from '../review/request.ts';
+import { AskedImages, type PodImages } from './asked-images.ts';
 import { Pace } from './pace.ts';
 import { ReportCollector, type ReportContent } from './policy-report.ts';
 import {
+  notComeTo,
   notJudged,
   type Outcome,
-  type PodReference,
   type ReportResult,
   resultsOf,
   worstOutcome,
 } from './report-results.ts';
+import { asCreated, type RunningPod, readRunningPod } from './running-pod.ts';
 
-/** As judgeRequest, under the policies of the moment. */
-export type Judge = (request: AdmissionRequest, signal: AbortSignal) => Promise<AdmissionDecision>;
+/**
+ * As judgeRequest, under the policies of the moment.
+ * @param through what its judge of images has to be asked through, or registries are asked about the same again and again
+ */
+export type Judge = (
+  request: AdmissionRequest,
+  signal: AbortSignal,
+  through: PodImages['through'],
+) => Promise<AdmissionDecision>;
 
 export interface NamespaceLimits {
   /** Registries are asked about so many images in a second, less those that are known to be verified. */
@@ -29,6 +37,13 @@ export interface NamespaceLimits {
   readonly parallelPods: number;
   /** For one pod. */
   readonly podMs: number;
+  /**
+   * For the pods of one namespace in one round: whoever makes pods chooses their registries, and those may hang. What is left over
+   * then is the first of the next round.
+   */
+  readonly namespaceMs: number;
+  /** Images of one namespace that did not pass: remembered until the next one, so that none is asked about twice. */
+  readonly rememberedImages: number;
   /** Pods of one page, some 10 KB each … */
   readonly pagePods: number;
   /** … unless their authors want to be in the way: then pages get smaller. */
@@ -42,7 +57,7 @@ export interface NamespaceRecheckOptions {
   readonly metrics: Pick<Metrics, 'recheckImages'>;
   /** Called before each page. @throws what ends the round */
   readonly mayGoOn: () => void;
-  /** A pod that could not be judged; the first of a namespace is worth a log line. */
+  /** The first pod of a namespace that could not be judged, and how many were not come to: worth a log line. */
   readonly failed: (namespace: string, error: unknown) => void;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -54,7 +69,12 @@ export interface RecheckedNamespace {
   readonly content: ReportContent | undefined;
   /** Pods, by the worst that was found. */
   readonly pods: Readonly<Record<Outcome, number>>;
+  /** The name of the first pod that was not come to; undefined: all were. */
+  readonly stoppedAt: string | undefined;
 }
+
+/** The time of a namespace was over. */
+class OutOfTime extends Error {}
 
 /** One for a whole round: its pace is that of all namespaces together. */
 export class NamespaceRecheck {
@@ -66,46 +86,66 @@ export class NamespaceRecheck {
     this.#pace = new Pace({ ...options, imagesPerSecond: options.limits.imagesPerSecond });
   }
 
-  /** @throws KubernetesError; what `mayGoOn` throws; the signal's reason */
-  async run(namespace: string): Promise<RecheckedNamespace> {
+  /**
+   * @param from the name of the pod to begin with: where the round before has stopped
+   * @throws KubernetesError; what `mayGoOn` throws; the signal's reason
+   */
+  async run(namespace: string, from?: string): Promise<RecheckedNamespace> {
+    const { limits, signal, clock } = this.#options;
+    // What was asked for the namespace before must not use up the time of this one.
+    await this.#pace.ready(signal);
     const progress: Progress = {
       namespace,
       collector: new ReportCollector(),
       pods: { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 },
       done: new Set(),
-      verified: new Set(),
-      failed: false,
+      images: new AskedImages(limits.rememberedImages),
+      endsAtMs: clock.monotonic() + limits.namespaceMs,
+      ...{ pagePods: limits.pagePods, hasBegun: false, hasFailed: false },
+      ...{ notComeTo: 0, stoppedAt: undefined },
     };
-    let limit = this.#options.limits.pagePods;
+    // Lists cannot be asked for from a name on: they are gone through twice.
+    if (from !== undefined) await this.#judgeAllOf(progress, ({ name }) => name >= from);
+    await this.#judgeAllOf(progress, () => true);
+    this.#tellOfRest(progress);
+    return {
+      content: progress.collector.content(),
+      ...{ pods: progress.pods, stoppedAt: progress.stoppedAt },
+    };
+  }
+
+  async #judgeAllOf(progress: Progress, isMeant: (pod: RunningPod) => boolean): Promise<void> {
     for (;;) {
       const before = progress.done.size;
       try {
-        await this.#judgePages(progress, limit);
-        return { content: progress.collector.content(), pods: progress.pods };
+        return await this.#judgePages(progress, isMeant);
       } catch (error) {
         // Judging a page took longer than the API server remembers the list: on from a new one.
         const expired = isKubernetesError(error, 'ERR_KUBE_EXPIRED') && progress.done.size > before;
-        const tooLarge = isKubernetesError(error, 'ERR_KUBE_TOO_LARGE') && limit > 1;
+        const tooLarge = isKubernetesError(error, 'ERR_KUBE_TOO_LARGE') && progress.pagePods > 1;
         if (!expired && !tooLarge) throw error;
-        if (tooLarge) limit = Math.ceil(limit / 10);
+        if (tooLarge) progress.pagePods = Math.ceil(progress.pagePods / 10);
       }
     }
   }
 
-  async #judgePages(progress: Progress, limit: number): Promise<void> {
+  async #judgePages(progress: Progress, isMeant: (pod: RunningPod) => boolean): Promise<void> {
     const { client, limits, signal, mayGoOn } = this.#options;
     const path = `/api/v1/namespaces/${encodeURIComponent(progress.namespace)}/pods`;
-    const pages = pagesOf({ kind: 'Pod', path }, { client, signal, limit, maxBytes: limits.maxPageBytes });
+    const pages = pagesOf(
+      { kind: 'Pod', path },
+      { client, signal, limit: progress.pagePods, maxBytes: limits.maxPageBytes },
+    );
     for await (const { items } of pages) {
       mayGoOn();
       const pods = items
-        .map(readPod)
+        .map(readRunningPod)
         .filter((pod) => pod !== undefined)
-        .filter(({ uid }) => !progress.done.has(uid));
+        .filter((pod) => isMeant(pod) && !progress.done.has(pod.uid));
       const results = await this.#judgeAll(pods, progress);
       // In their order, whichever was judged first: the same pods make the same report.
       for (const [index, pod] of pods.entries()) {
-        const found = results[index] ?? [];
+        const found = results[index] ?? leaveOver(pod, progress);
         progress.done.add(pod.uid);
         progress.collector.add(pod, found);
         progress.pods[worstOutcome(found)] += 1;
@@ -113,8 +153,12 @@ export class NamespaceRecheck {
     }
   }
 
-  async #judgeAll(pods: readonly Pod[], progress: Progress): Promise<readonly (readonly ReportResult[])[]> {
-    const results: (readonly ReportResult[])[] = [];
+  /** Nothing for those that were not come to. */
+  async #judgeAll(
+    pods: readonly RunningPod[],
+    progress: Progress,
+  ): Promise<readonly (readonly ReportResult[] | undefined)[]> {
+    const results: (readonly ReportResult[] | undefined)[] = [];
     const rest = pods.entries();
     const workers = Array.from({ length: this.#options.limits.parallelPods }, async () => {
       for (const [index, pod] of rest) results[index] = await this.#judgePod(pod, progress);
@@ -123,70 +167,62 @@ export class NamespaceRecheck {
     return results;
   }
 
-  async #judgePod(pod: Pod, progress: Progress): Promise<readonly ReportResult[]> {
+  async #judgePod(pod: RunningPod, progress: Progress): Promise<readonly ReportResult[] | undefined> {
     const { judge, signal, limits, metrics, failed } = this.#options;
     await this.#pace.ready(signal);
     signal.throwIfAborted();
+    if (this.#isOver(progress)) return undefined;
+    progress.hasBegun = true;
+    const images = progress.images.ofPod();
     try {
       const decision = await judge(
         asCreated(pod),
         AbortSignal.any([signal, AbortSignal.timeout(limits.podMs)]),
+        images.through,
       );
       for (const { decision: outcome } of decision.images) metrics.recheckImages.inc({ decision: outcome });
-      this.#pace.spent(asked(decision.images, progress.verified));
+      this.#pace.spent(images.asked(decision));
       return resultsOf(pod, decision);
     } catch (error) {
       signal.throwIfAborted();
-      if (!progress.failed) failed(progress.namespace, error);
-      progress.failed = true;
+      if (!progress.hasFailed) failed(progress.namespace, error);
+      progress.hasFailed = true;
       this.#pace.spent(1);
       return [notJudged(pod, error)];
     }
   }
+
+  /** One pod is always judged, or a namespace whose list takes long would never be. */
+  #isOver({ hasBegun, endsAtMs }: Progress): boolean {
+    return hasBegun && this.#options.clock.monotonic() >= endsAtMs;
+  }
+
+  #tellOfRest({ namespace, notComeTo: count }: Progress): void {
+    if (count === 0) return;
+    const { limits, failed } = this.#options;
+    const message = `${count} of its pods were not judged within ${limits.namespaceMs} ms, and are the first of the next round: its registries may be slow, or its images too many`;
+    failed(namespace, new OutOfTime(message));
+  }
+}
+
+function leaveOver(pod: RunningPod, progress: Progress): readonly ReportResult[] {
+  progress.notComeTo += 1;
+  progress.stoppedAt ??= pod.name;
+  return [notComeTo(pod)];
 }
 
 interface Progress {
   readonly namespace: string;
   readonly collector: ReportCollector;
   readonly pods: Record<Outcome, number>;
-  /** UIDs of pods that were judged. */
+  /** UIDs of pods that were judged, or will not be. */
   readonly done: Set<string>;
-  /** Images that are in the judge's cache by now. */
-  readonly verified: Set<string>;
-  failed: boolean;
-}
-
-interface Pod extends PodReference {
-  readonly object: AdmissionRequest['object'];
-}
-
-/** Undefined for what has run to its end. */
-function readPod(object: unknown): Pod | undefined {
-  if (!isRecord(object)) return undefined;
-  const metadata = ownField(object, 'metadata');
-  const [namespace, name, uid] = ['namespace', 'name', 'uid'].map((key) => ownField(metadata, key));
-  const phase = ownField(ownField(object, 'status'), 'phase');
-  if (phase === 'Succeeded' || phase === 'Failed') return undefined;
-  if (typeof namespace !== 'string' || typeof name !== 'string' || typeof uid !== 'string') return undefined;
-  // Lists leave out what their items are.
-  return { namespace, name, uid, object: { ...object, apiVersion: 'v1', kind: 'Pod' } };
-}
-
-function asCreated({ namespace, name, uid, object }: Pod): AdmissionRequest {
-  return {
-    ...{ uid, operation: 'CREATE', namespace, name, object, dryRun: true },
-    kind: { group: '', version: 'v1', kind: 'Pod' },
-    ...{ subResource: undefined, oldObject: undefined },
-  };
-}
-
-/** How many a registry was asked about: only what is verified is remembered, and what no signature is demanded of costs nothing. */
-function asked(images: readonly ImageFinding[], verified: Set<string>): number {
-  let count = 0;
-  for (const { decision, image } of images) {
-    const costs = decision === 'denied' || decision === 'unknown' || decision === 'verified';
-    if (costs && !verified.has(image)) count += 1;
-    if (decision === 'verified') verified.add(image);
-  }
-  return count;
+  readonly images: AskedImages;
+  /** On the clock that only goes forward. */
+  readonly endsAtMs: number;
+  pagePods: number;
+  hasBegun: boolean;
+  hasFailed: boolean;
+  notComeTo: number;
+  stoppedAt: string | undefined;
 }

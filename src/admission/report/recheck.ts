@@ -7,7 +7,12 @@ import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { pagesOf } from '../../sources/kubernetes/cluster/pages.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { Failures } from './failures.ts';
-import { type Judge, type NamespaceLimits, NamespaceRecheck } from './recheck-namespace.ts';
+import {
+  type Judge,
+  type NamespaceLimits,
+  NamespaceRecheck,
+  type RecheckedNamespace,
+} from './recheck-namespace.ts';
 import { discoverReportKinds, type ReportKind } from './report-kinds.ts';
 import { type Outcome, outcomes } from './report-results.ts';
 import { writeReport } from './report-writer.ts';
@@ -28,6 +33,10 @@ const defaultRecheckLimits: RecheckLimits = {
   imagesPerSecond: 10,
   parallelPods: 4,
   podMs: 15_000,
+  // At the rate above 1,200 images; where registries hang, 32 pods.
+  namespaceMs: 120_000,
+  // More than are asked about in that time.
+  rememberedImages: 2_000,
   pagePods: 100,
   maxPageBytes: 64 * 1024 * 1024,
   pageNamespaces: 500,
@@ -84,6 +93,8 @@ class Recheck {
   #saidNoReports = false;
   /** Where the last round was given up. */
   #gaveUpAt: string | undefined;
+  /** By namespace: the pod with which the next round begins. */
+  readonly #stoppedAt = new Map<string, string>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -139,10 +150,12 @@ class Recheck {
     });
     const total: Record<Outcome, number> = { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 };
     const failures = new Failures(limits.maxFailures);
-    for (const namespace of this.#fromAnywhere(await this.#namespaces())) {
+    const namespaces = await this.#namespaces();
+    this.#forgetOthers(new Set(namespaces));
+    for (const namespace of this.#fromAnywhere(namespaces)) {
       this.#mayGoOn();
       try {
-        const { content, pods } = this.#isExempt(namespace) ? nothing : await recheck.run(namespace);
+        const { content, pods } = await this.#judge(namespace, recheck);
         for (const outcome of outcomes) total[outcome] += pods[outcome];
         const options = { client, kinds, signal, mayWrite: () => this.#mayGoOn() };
         const result = await writeReport(namespace, content, options);
@@ -157,6 +170,19 @@ class Recheck {
     failures.end();
     this.#gaveUpAt = undefined;
     return total;
+  }
+
+  async #judge(namespace: string, recheck: NamespaceRecheck): Promise<RecheckedNamespace> {
+    const judged = this.#isExempt(namespace)
+      ? nothing
+      : await recheck.run(namespace, this.#stoppedAt.get(namespace));
+    if (judged.stoppedAt === undefined) this.#stoppedAt.delete(namespace);
+    else this.#stoppedAt.set(namespace, judged.stoppedAt);
+    return judged;
+  }
+
+  #forgetOthers(namespaces: ReadonlySet<string>): void {
+    for (const name of this.#stoppedAt.keys()) if (!namespaces.has(name)) this.#stoppedAt.delete(name);
   }
 
   /** Each round at another place, and after the one where the last was given up: nobody knows who will not be come to. */
@@ -210,7 +236,7 @@ class Recheck {
 }
 
 /** Of a namespace about which there is nothing to say. */
-const nothing = {
-  content: undefined,
+const nothing: RecheckedNamespace = {
+  ...{ content: undefined, stoppedAt: undefined },
   pods: { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 },
-} as const;
+};

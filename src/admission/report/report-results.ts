@@ -67,13 +67,28 @@ const kinds: Readonly<Record<FindingCode, Kind>> = {
 /** One for each finding; where there is none, one that says that the pod passed, or that no policy is about its images. */
 export function resultsOf(pod: PodReference, decision: AdmissionDecision): readonly ReportResult[] {
   if (decision.findings.length === 0) return [clean(pod, decision.images)];
-  return decision.findings.map((finding) => fromFinding(pod, finding, decision.images));
+  // A pod may have thousands of containers, and as many findings.
+  const byField = new Map(decision.images.map((image) => [image.field, image]));
+  return decision.findings.map((finding) => fromFinding(pod, finding, byField));
 }
 
 /** A pod that could not be judged at all. Of an error that was not made for the readers of the namespace, they learn nothing. */
 export function notJudged(pod: PodReference, error: unknown): ReportResult {
-  const reason =
-    error instanceof AdmissionError ? error.message : 'the log of the admission controller says why';
+  return unjudged(
+    pod,
+    error instanceof AdmissionError ? error.message : 'the log of the admission controller says why',
+  );
+}
+
+/** A pod before whose turn the time of its namespace was over. */
+export function notComeTo(pod: PodReference): ReportResult {
+  return unjudged(
+    pod,
+    'the time for its namespace was over before its turn came; the next round begins with those that were left over',
+  );
+}
+
+function unjudged(pod: PodReference, reason: string): ReportResult {
   return {
     ...common(pod, `this pod could not be judged again: ${reason}`),
     ...{ policy: 'trellis', rule: 'not-judged', category: 'Image verification', severity: 'medium' },
@@ -103,9 +118,9 @@ function clean(pod: PodReference, found: readonly ImageFinding[]): ReportResult 
 function fromFinding(
   pod: PodReference,
   { code, enforcement, policy, field, message }: Finding,
-  found: readonly ImageFinding[],
+  byField: ReadonlyMap<string, ImageFinding>,
 ): ReportResult {
-  const image = found.find((each) => each.field === field);
+  const image = field === undefined ? undefined : byField.get(field);
   return {
     ...common(pod, message),
     ...{ policy: policy ?? 'trellis', rule: code, ...kinds[code] },

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord, ownField } from '../../model/manifest.ts';
-import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
+import type { KubeClient, KubeRequest } from '../../sources/kubernetes/cluster/client.ts';
 import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
 import { KubernetesError } from '../../sources/kubernetes/errors.ts';
 import { type ReportContent, reportLabels, reportName } from './policy-report.ts';
@@ -41,73 +41,108 @@ async function put(
   content: ReportContent | undefined,
   options: ReportWriterOptions,
 ): Promise<Written> {
-  const { client, signal, mayWrite } = options;
-  const path = pathOfReports(kind, namespace);
-  const existing = await read(`${path}/${reportName}`, options);
+  const all = pathOfReports(kind, namespace);
+  const place: Place = { all, ours: `${all}/${reportName}`, metadata: metadataIn(namespace) };
+  const existing = await read(place, options);
   if (content === undefined) {
     if (existing === undefined || !isOurs(existing)) return 'unchanged';
-    mayWrite();
-    await remove(`${path}/${reportName}`, existing, options);
+    await remove(place, existing, options);
     return 'deleted';
   }
-  const body = encodeReport(kind, namespace, content, existing);
-  if (existing !== undefined && saysTheSame(existing, body)) return 'unchanged';
-  mayWrite();
-  await (existing === undefined
-    ? client.json({ method: 'POST', path, body, signal })
-    : client.json({ method: 'PUT', path: `${path}/${reportName}`, body, signal }));
+  const wanted = encodeReport(kind, content);
+  if (existing !== undefined && isAsWanted(existing, wanted)) return 'unchanged';
+  if (existing !== undefined) await replace(place, existing, wanted, options);
+  if (existing === undefined || isLeaving(existing)) {
+    await write({ method: 'POST', path: place.all, body: { ...wanted, metadata: place.metadata } }, options);
+  }
   return 'written';
 }
 
 type Report = Readonly<Record<string, unknown>>;
 
-async function read(path: string, { client, signal }: ReportWriterOptions): Promise<Report | undefined> {
-  const report = await getIfThere(client, { path, signal });
+interface Place {
+  /** Paths of all reports, and of ours. */
+  readonly all: string;
+  readonly ours: string;
+  readonly metadata: ReturnType<typeof metadataIn>;
+}
+
+/**
+ * All that a report is to have: what others put there goes. By an owner that does not exist it would be collected as garbage; by
+ * labels and annotations others choose what they prune, tidy up or pass over. Who wants some on every object has a mutating webhook,
+ * and that puts them back.
+ *
+ * Finalizers of others go, too. One is a promise to wait until whoever put it there is done; but nothing outside of a report depends
+ * on it, so that there is nothing to wait for, and it would keep a report that is no longer true, and its namespace, for ever.
+ */
+function metadataIn(namespace: string) {
+  return { name: reportName, namespace, labels: reportLabels };
+}
+
+async function read({ ours }: Place, { client, signal }: ReportWriterOptions): Promise<Report | undefined> {
+  const report = await getIfThere(client, { path: ours, signal });
   if (report === undefined || isRecord(report)) return report;
-  throw new KubernetesError('ERR_KUBE_PROTOCOL', `${path}: the answer is no object`);
+  throw new KubernetesError('ERR_KUBE_PROTOCOL', `${ours}: the answer is no object`);
 }
 
-/** That one and no other: a report that somebody has made anew meanwhile is not what was looked at. */
-async function remove(
-  path: string,
+/** Of one that is being deleted this is the end: what held it were finalizers. */
+async function replace(
+  { ours, metadata }: Place,
   existing: Report,
-  { client, signal }: ReportWriterOptions,
-): Promise<void> {
-  const metadata = ownField(existing, 'metadata');
-  const preconditions = {
-    uid: ownField(metadata, 'uid'),
-    resourceVersion: ownField(metadata, 'resourceVersion'),
-  };
-  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
-  await client.json({ method: 'DELETE', path, body, signal });
+  report: Report,
+  options: ReportWriterOptions,
+): Promise<unknown> {
+  const body = { ...report, metadata: { ...versionOf(existing), ...metadata } };
+  return await write({ method: 'PUT', path: ours, body }, options);
 }
 
-/** @param existing whose version is replaced, and no later one; labels and annotations of others stay */
+async function remove(place: Place, existing: Report, options: ReportWriterOptions): Promise<void> {
+  let last: unknown = existing;
+  if (hasAny(existing, 'finalizers')) {
+    last = await replace(place, existing, existing, options);
+    if (isLeaving(existing)) return;
+  }
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: versionOf(last) };
+  await write({ method: 'DELETE', path: place.ours, body }, options);
+}
+
+type Write = Required<Pick<KubeRequest, 'method' | 'path' | 'body'>>;
+
+async function write(request: Write, { client, signal, mayWrite }: ReportWriterOptions): Promise<unknown> {
+  mayWrite();
+  return await client.json({ ...request, signal });
+}
+
+/** That one and no other: a report that somebody has changed, or made anew, meanwhile is not what was looked at. */
+function versionOf(report: unknown) {
+  const metadata = ownField(report, 'metadata');
+  return { uid: ownField(metadata, 'uid'), resourceVersion: ownField(metadata, 'resourceVersion') };
+}
+
+/** But for its metadata. */
 function encodeReport(
   { apiVersion, kind, hasSource }: ReportKind,
-  namespace: string,
   { summary, results }: ReportContent,
-  existing: Report | undefined,
 ): Report {
-  const metadata = ownField(existing, 'metadata');
-  const labels = ownField(metadata, 'labels');
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      ...(isRecord(metadata) && metadata),
-      ...{ name: reportName, namespace },
-      labels: { ...(isRecord(labels) && labels), ...reportLabels },
-    },
-    ...(hasSource && { source: 'trellis' }),
-    summary,
-    results,
-  };
+  return { apiVersion, kind, ...(hasSource && { source: 'trellis' }), summary, results };
 }
 
-function saysTheSame(existing: Report, wanted: Report): boolean {
-  const withoutMetadata = ({ metadata: _, ...rest }: Report): unknown => rest;
-  return isOurs(existing) && isDeepStrictEqual(withoutMetadata(existing), withoutMetadata(wanted));
+function isAsWanted(existing: Report, wanted: Report): boolean {
+  const { metadata, ...rest } = existing;
+  return (
+    isDeepStrictEqual(rest, wanted) &&
+    isDeepStrictEqual(ownField(metadata, 'labels'), reportLabels) &&
+    !['annotations', 'ownerReferences', 'finalizers'].some((field) => hasAny(existing, field))
+  );
+}
+
+/** The API server leaves out lists and maps that are empty. */
+function hasAny(report: Report, field: string): boolean {
+  return ownField(ownField(report, 'metadata'), field) !== undefined;
+}
+
+function isLeaving(report: Report): boolean {
+  return hasAny(report, 'deletionTimestamp');
 }
 
 function isOurs(report: Report): boolean {

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import type { AdmissionDecision, Finding } from '../../../../src/admission/decision.ts';
 import { AdmissionError } from '../../../../src/admission/errors.ts';
 import { ReportCollector } from '../../../../src/admission/report/policy-report.ts';
-import { notJudged, resultsOf, worstOutcome } from '../../../../src/admission/report/report-results.ts';
+import {
+  notComeTo,
+  notJudged,
+  resultsOf,
+  worstOutcome,
+} from '../../../../src/admission/report/report-results.ts';
 import { decision, finding, image } from './support.ts';
 
 const pod = (name: string) => ({ namespace: 'trading', name, uid: `uid-of-${name}` });
@@ -125,6 +130,10 @@ test('a pod that could not be judged is an error; only what is meant for readers
   expect(told).toMatchObject({ result: 'error', message: expect.stringContaining('too many containers') });
   const internal = notJudged(pod('a'), new Error('/secret/path'));
   expect(JSON.stringify(internal)).not.toContain('secret');
+});
+
+test('a pod whose turn did not come is an error, and no fault of it', () => {
+  expect(notComeTo(pod('a'))).toMatchObject({ ...{ result: 'error', rule: 'not-judged' }, scored: false });
 });
 
 test('the outcome of a pod is its worst', () => {

@@ -94,22 +94,24 @@ describe('the writer', () => {
   });
 
   /** @param between what happens after each of them */
-  async function rounds(count: number, between: (round: number) => void = () => {}): Promise<void> {
+  async function looks(count: number, between: (look: number) => void = () => {}): Promise<void> {
     const controller = new AbortController();
-    const timing = { pollMs: 2, pauseMs: 1, retryMs: 3 };
+    const limits = { pollMs: 20, pauseMs: 1, retryMs: 30 };
     let done = 0;
+    let time = 0;
     const client = new FakeKube((request) => {
       asked.push(request);
       answer(request);
     });
     await runPolicyStatus({
-      ...{ client, timing, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
+      ...{ client, limits, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
       failed: (error) => failures.push(error),
       clock: {
-        ...{ now: () => now, monotonic: () => 0 },
+        ...{ now: () => now, monotonic: () => time },
         sleep: async (ms) => {
           slept.push(ms);
-          if (ms === timing.pauseMs) return;
+          time += ms;
+          if (ms === limits.pauseMs) return;
           done += 1;
           between(done);
           if (done === count) controller.abort();
@@ -118,12 +120,14 @@ describe('the writer', () => {
     });
   }
 
+  const names = () => asked.map(({ path }) => path.split('/').at(-2)).join('');
+
   const failing = (code: KubernetesErrorCode) => () => {
     throw new KubernetesError(code, 'no');
   };
 
   test('replaces the status of the version that it is about', async () => {
-    await rounds(1);
+    await looks(1);
     expect(asked).toMatchObject([
       {
         method: 'PATCH',
@@ -135,9 +139,9 @@ describe('the writer', () => {
   });
 
   test('writes a version once, and the next one when there is something to say of it', async () => {
-    await rounds(4, (round) => {
-      if (round === 2) verdicts = [verdict({ resourceVersion: '8', status: said })];
-      if (round === 3) verdicts = [verdict({ resourceVersion: '9', status: said, inForce: false })];
+    await looks(4, (look) => {
+      if (look === 2) verdicts = [verdict({ resourceVersion: '8', status: said })];
+      if (look === 3) verdicts = [verdict({ resourceVersion: '9', status: said, inForce: false })];
     });
     expect(asked.map(({ body }) => (body as { metadata: object }).metadata)).toEqual([
       { resourceVersion: '7' },
@@ -150,51 +154,122 @@ describe('the writer', () => {
     answer = () => {
       leads = false;
     };
-    await rounds(3);
+    await looks(3);
     expect(asked).toHaveLength(1);
     expect(failures).toEqual([]);
   });
 
   test('writes nothing while it is not known what became of them', async () => {
     verdicts = undefined;
-    await rounds(2);
+    await looks(2);
     expect(asked).toEqual([]);
   });
 
   test('pauses after each: many at once are written one after the other', async () => {
     verdicts = ['a', 'b', 'c'].map((name) => verdict({ name, uid: name }));
-    await rounds(1);
+    await looks(1);
     expect(asked).toHaveLength(3);
-    expect(slept).toEqual([1, 1, 1, 2]);
+    expect(slept).toEqual([1, 1, 1, 20]);
   });
 
   test.each(['ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND'] as const)(
     'waits for the news after %s',
     async (code) => {
       answer = failing(code);
-      await rounds(1);
-      expect([failures, slept]).toEqual([[], [2]]);
+      await looks(5, (look) => {
+        if (look === 4) verdicts = [verdict({ resourceVersion: '8' })];
+      });
+      expect(asked).toHaveLength(2);
+      expect(failures).toEqual([]);
     },
   );
 
-  test('goes on with the others where one is refused, and tries it again later', async () => {
-    verdicts = [verdict(), verdict({ name: 'b', uid: 'uid-b' })];
+  const many = (named: string) => [...named].map((name) => verdict({ name, uid: `uid-${name}` }));
+  /** Only these fail. */
+  const failingFor = (named: string, code: KubernetesErrorCode) => {
     answer = ({ path }) => {
-      if (path.endsWith('/a/status')) failing('ERR_KUBE_FORBIDDEN')();
+      if (named.includes(path.split('/').at(-2) ?? '')) failing(code)();
     };
-    await rounds(2);
-    expect(asked.map(({ path }) => path.slice(-8))).toEqual(['a/status', 'b/status', 'a/status']);
-    expect(failures).toHaveLength(1);
-    expect(slept.filter((ms) => ms === 3)).toHaveLength(2);
+  };
+
+  test.each(['ERR_KUBE_FORBIDDEN', 'ERR_KUBE_REFUSED', 'ERR_KUBE_PROTOCOL', 'ERR_KUBE_TOO_LARGE'] as const)(
+    'goes on with the others where some are refused (%s), and tries those again later',
+    async (code) => {
+      verdicts = many('abcde');
+      failingFor('abcd', code);
+      await looks(3);
+      // 20 ms from look to look, 30 until one is tried again.
+      expect(names()).toBe('abcde' + '' + 'abcd');
+      expect(failures).toHaveLength(1);
+    },
+  );
+
+  test('one that is refused does not keep the news of others waiting', async () => {
+    verdicts = many('ab');
+    failingFor('a', 'ERR_KUBE_FORBIDDEN');
+    await looks(2, () => {
+      verdicts = [verdict({ uid: 'uid-a' }), verdict({ name: 'b', uid: 'uid-b', resourceVersion: '8' })];
+    });
+    expect(names()).toBe('ab' + 'b');
+    expect(slept.filter((ms) => ms > 1)).toEqual([20, 20]);
   });
 
-  test('ends the round where nothing can be written, and says so once', async () => {
-    verdicts = [verdict(), verdict({ name: 'b', uid: 'uid-b' })];
-    answer = failing('ERR_KUBE_UNREACHABLE');
-    await rounds(3, (round) => {
-      if (round === 2) answer = () => {};
+  test('one that is edited is tried at once', async () => {
+    failingFor('a', 'ERR_KUBE_REFUSED');
+    await looks(2, () => {
+      answer = () => {};
+      verdicts = [verdict({ resourceVersion: '8' })];
     });
-    expect(asked).toHaveLength(4);
-    expect(failures).toEqual([expect.objectContaining({ code: 'ERR_KUBE_UNREACHABLE' })]);
+    expect(asked).toHaveLength(2);
+  });
+
+  test.each(['ERR_KUBE_UNREACHABLE', 'ERR_KUBE_TIMEOUT', 'ERR_KUBE_OVERLOADED'] as const)(
+    'gives a look up after three for which there is no answer (%s), and begins the next with those behind',
+    async (code) => {
+      verdicts = many('abcdefg');
+      answer = failing(code);
+      await looks(2);
+      expect(names()).toBe('abc' + 'def');
+      expect(failures).toHaveLength(2);
+    },
+  );
+
+  test('policies of which one hangs are all come to', async () => {
+    verdicts = many('abcdef');
+    failingFor('ace', 'ERR_KUBE_TIMEOUT');
+    await looks(1);
+    expect(names()).toBe('abcdef');
+  });
+
+  test('what was not tried yet comes before what is tried again', async () => {
+    verdicts = many('abc');
+    failingFor('abc', 'ERR_KUBE_TIMEOUT');
+    await looks(3, (look) => {
+      if (look === 2) verdicts = many('abcd');
+    });
+    expect(names()).toBe('abc' + '' + 'dabc');
+  });
+
+  test('forgets what is gone', async () => {
+    await looks(3, (look) => {
+      verdicts = look === 1 ? [] : [verdict()];
+    });
+    expect(asked).toHaveLength(2);
+  });
+
+  test('says of a policy once that it fails, and again when it fails anew', async () => {
+    failingFor('a', 'ERR_KUBE_FORBIDDEN');
+    await looks(8, (look) => {
+      if (look === 3) answer = () => {};
+      if (look === 6) failingFor('a', 'ERR_KUBE_FORBIDDEN');
+      if (look === 6) verdicts = [verdict({ resourceVersion: '8' })];
+    });
+    expect(names()).toBe('aaaa');
+    expect(failures).toHaveLength(2);
+  });
+
+  test('has a limit of time for each', async () => {
+    await looks(1);
+    expect(asked[0]?.timeoutMs).toBe(10_000);
   });
 });

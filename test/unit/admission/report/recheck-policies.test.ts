@@ -1,9 +1,11 @@
 // The re-check with the decision that admission makes, over real keys: what changes after a pod was let in shows up in the report.
 
 import { beforeEach, expect, test } from 'vitest';
-import { judgeRequest } from '../../../../src/admission/judge-request.ts';
+import type { AdmissionContext } from '../../../../src/admission/context.ts';
+import { judgeUnder } from '../../../../src/admission/report/judge-again.ts';
 import { runRecheck } from '../../../../src/admission/report/recheck.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
+import { RegistryError } from '../../../../src/registry/errors.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { digest, now } from '../../signing/verify/support.ts';
 import { contextOf, judgeOver, pod } from '../decide/support.ts';
@@ -21,14 +23,21 @@ beforeEach(() => {
 });
 
 /** The report after one round under these policies. */
-async function reportUnder(policies: readonly Policy[], at = now): Promise<object | undefined> {
+async function reportUnder(
+  policies: readonly Policy[],
+  at = now,
+  judge: AdmissionContext['judge'] = judgeOver(registry, at),
+): Promise<object | undefined> {
   const ended = new AbortController();
   onEnd(() => ended.abort());
   await runRecheck({
     ...{ client: cluster, metrics: createMetrics('1'), isLeader: () => true, intervalMs: 1 },
-    judge: (request, signal) =>
-      judgeRequest(request, contextOf(registry, policies, { judge: judgeOver(registry, at) }), signal),
-    ...{ exemptNamespaces: new Set<string>(), signal: ended.signal, limits: { startSpreadMs: 0 } },
+    judge: judgeUnder(() => contextOf(registry, policies, { judge })),
+    ...{
+      exemptNamespaces: new Set<string>(),
+      signal: ended.signal,
+      limits: { startSpreadMs: 0, parallelPods: 1 },
+    },
     report: { noReports: () => {}, failed: () => ended.abort(), completed: () => ended.abort() },
   });
   return cluster.report('trading');
@@ -47,6 +56,26 @@ test('a key that was removed from a policy, and put back', async () => {
     results: [{ policy: 'trading/images', rule: 'image-not-verified', properties: { digest } }],
   });
   expect(await reportUnder([before])).toMatchObject(passing);
+});
+
+test('an image that does not pass is looked at once, however many pods have it', async () => {
+  const [running] = cluster.namespaces.get('trading') ?? [];
+  const others = ['second', 'third'].map((name) => ({
+    ...running,
+    metadata: { namespace: 'trading', name, uid: `uid-of-${name}` },
+  }));
+  cluster.namespaces.set('trading', [running as object, ...others]);
+  const judge = judgeOver(registry, now);
+  let looks = 0;
+  const counting: typeof judge = {
+    ...judge,
+    judge: (question) => {
+      looks += 1;
+      return judge.judge(question);
+    },
+  };
+  expect(await reportUnder([trusting(next)], now, counting)).toMatchObject({ summary: { pass: 0, fail: 3 } });
+  expect(looks).toBe(1);
 });
 
 test('the end of a key', async () => {
@@ -70,6 +99,23 @@ test('a pod that was let in before the mesh was asked for', async () => {
   expect(await reportUnder([meshed])).toMatchObject({
     results: [{ policy: 'trading/mesh', rule: 'sidecar-missing', result: 'fail' }],
   });
+});
+
+test('of many pods with an image that nothing can be found out about, one has a registry asked', async () => {
+  const pods = ['a', 'b', 'c'].map((name) => {
+    const metadata = { namespace: 'trading', name, uid: `uid-of-${name}` };
+    return { ...pod(), metadata, status: { phase: 'Running' } };
+  });
+  cluster.namespaces.set('trading', pods);
+  registry.listError = new RegistryError('ERR_REGISTRY_UNREACHABLE', 'away');
+  onEnd(() => {
+    registry.listError = undefined;
+  });
+  const before = registry.asked.length;
+  const report = await reportUnder([trusting(keyset('ci-2026', hybrid))]);
+  expect(report).toMatchObject({ summary: { error: 3 } });
+  expect(report).toMatchObject({ results: Array.from(pods, () => ({ rule: 'image-unknown' })) });
+  expect(registry.asked.slice(before).length).toBe(1);
 });
 
 test('the last policy goes, and the report with it', async () => {

@@ -3,12 +3,11 @@ import type { AdmissionDecision } from '../../../../src/admission/decision.ts';
 import { type RecheckLimits, runRecheck } from '../../../../src/admission/report/recheck.ts';
 import type { Judge } from '../../../../src/admission/report/recheck-namespace.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
-import type { Clock } from '../../../../src/sources/kubernetes/clock.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { until } from '../../../support/until.ts';
 import { FakeCluster, pod } from './report-store.ts';
-import { createMetrics, decision, finding, image, type Metrics, valuesOf } from './support.ts';
+import { createMetrics, decision, finding, hastyClock, image, type Metrics, valuesOf } from './support.ts';
 
 let cluster: FakeCluster;
 let metrics: Metrics;
@@ -30,26 +29,12 @@ beforeEach(() => {
   onEnd(() => abort.abort());
 });
 
-/** Everybody sleeps as long as they want in no time, but not for ever. */
-function hastyClock(): Clock {
-  let time = 0;
-  return {
-    now: () => new Date(1_800_000_000_000 + time),
-    monotonic: () => time,
-    sleep: async (ms) => {
-      slept.push(ms);
-      time += ms;
-      await new Promise(setImmediate);
-    },
-  };
-}
-
 const intervalMs = 3_600_000;
 
 /** Runs so many rounds. */
 async function rounds(
   count: number,
-  judge: (request: AdmissionRequest, signal: AbortSignal) => AdmissionDecision | Promise<AdmissionDecision>,
+  judge: (...asked: Parameters<Judge>) => AdmissionDecision | Promise<AdmissionDecision>,
   more: {
     limits?: Partial<RecheckLimits>;
     exempt?: readonly string[];
@@ -62,9 +47,9 @@ async function rounds(
     ended += 1;
     if (ended === count) abort.abort();
   };
-  const asked: Judge = async (request, signal) => {
+  const asked: Judge = async (request, signal, through) => {
     judged.push(request);
-    return await judge(request, signal);
+    return await judge(request, signal, through);
   };
   await runRecheck({
     ...{ client: cluster, judge: asked, metrics, intervalMs, signal: abort.signal },
@@ -82,7 +67,7 @@ async function rounds(
         end();
       },
     },
-    clock: hastyClock(),
+    clock: hastyClock(slept),
     random: more.random ?? (() => 0.5),
     limits: { parallelPods: 1, ...more.limits },
   });
@@ -235,10 +220,44 @@ test('registries are asked at a bounded rate; what is known to be verified costs
   expect(slept.slice(1, -1).reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(100);
 });
 
-test('an image that cannot be verified is asked about for every pod, and paid for', async () => {
+test('an image that cannot be verified is paid for whenever a registry was asked', async () => {
   cluster.namespaces.set('trading', [pod('a'), pod('b'), pod('c')]);
   await rounds(1, () => decision([finding()], { images: [image({ decision: 'unknown' })] }));
   expect(slept.slice(1, -1).reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(200);
+});
+
+/** The registries of these take their time: five seconds a pod. */
+const costly = () =>
+  decision([], {
+    images: Array.from({ length: 100 }, (_, index) => image({ image: `i${index}`, decision: 'unknown' })),
+  });
+
+test('a namespace that takes too long holds up no other, and in the next round goes on where it was left', async () => {
+  cluster.namespaces.set(
+    'slow',
+    ['a', 'b', 'c', 'd', 'e'].map((name) => pod(name)),
+  );
+  cluster.namespaces.set('quick', [pod('x')]);
+  const judge = ({ name }: AdmissionRequest) => (name === 'x' ? clean() : costly());
+  await rounds(3, judge, { random: () => 0, limits: { namespaceMs: 9_000 } });
+  expect(names().join('')).toBe('abx' + 'cdx' + 'eax');
+  expect(said.filter((each) => each.startsWith('slow'))).toHaveLength(3);
+  expect(cluster.report('slow')).toMatchObject({ summary: { error: 3 } });
+});
+
+test('where a namespace was left is forgotten with it, and once it has come to its end', async () => {
+  const pods = ['a', 'b', 'c', 'd'].map((name) => pod(name));
+  cluster.namespaces.set('slow', pods);
+  let round = 0;
+  cluster.before = ({ path }) => {
+    if (path !== '/api/v1/namespaces') return;
+    round += 1;
+    if (round === 2) cluster.namespaces.delete('slow');
+    if (round === 3) cluster.namespaces.set('slow', pods);
+  };
+  const judge = () => (round < 4 ? costly() : clean());
+  await rounds(5, judge, { random: () => 0, limits: { namespaceMs: 9_000 } });
+  expect(names().join('')).toBe('ab' + '' + 'ab' + 'cdab' + 'abcd');
 });
 
 test('a pod that cannot be judged is an error in the report, said once a namespace', async () => {

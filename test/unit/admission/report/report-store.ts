@@ -79,18 +79,35 @@ export class FakeCluster extends FakeKube {
   }
 
   #ofReport({ method = 'GET', path, body }: KubeRequest): unknown {
-    if (method === 'POST') return this.#store(`${path}/trellis-admission`, body as Stored);
+    if (method === 'POST') return this.#create(`${path}/trellis-admission`, body as Stored);
     const existing = this.reports.get(path);
     if (existing === undefined) throw notFound();
     if (method === 'GET') return existing;
-    if (method === 'DELETE') {
-      const { preconditions } = body as { preconditions: Readonly<Record<string, unknown>> };
-      this.#check(existing, preconditions['resourceVersion']);
-      this.reports.delete(path);
-      return { kind: 'Status' };
-    }
-    this.#check(existing, (body as Stored).metadata['resourceVersion']);
-    return this.#store(path, body as Stored);
+    if (method === 'DELETE') return this.#delete(path, existing, body);
+    return this.#replace(path, existing, body as Stored);
+  }
+
+  #delete(path: string, existing: Stored, options: unknown): object {
+    const { preconditions } = options as { preconditions: Readonly<Record<string, unknown>> };
+    this.#check(existing, preconditions['resourceVersion']);
+    if (existing.metadata['finalizers'] === undefined) this.reports.delete(path);
+    else this.#store(path, { ...existing, metadata: { ...existing.metadata, deletionTimestamp: 'now' } });
+    return { kind: 'Status' };
+  }
+
+  #replace(path: string, existing: Stored, object: Stored): Stored {
+    this.#check(existing, object.metadata['resourceVersion']);
+    const { deletionTimestamp } = existing.metadata;
+    if (deletionTimestamp === undefined) return this.#store(path, object);
+    const stored = this.#store(path, { ...object, metadata: { ...object.metadata, deletionTimestamp } });
+    // The last finalizer of what is being deleted was all that kept it.
+    if (object.metadata['finalizers'] === undefined) this.reports.delete(path);
+    return stored;
+  }
+
+  #create(path: string, object: Stored): Stored {
+    if (this.reports.has(path)) throw new KubernetesError('ERR_KUBE_CONFLICT', 'it exists already');
+    return this.#store(path, object);
   }
 
   #check(existing: Stored, resourceVersion: unknown): void {

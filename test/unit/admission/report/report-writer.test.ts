@@ -90,10 +90,57 @@ test('whoever takes our name does not keep our report out; what is not ours is n
   expect(await write(undefined)).toBe('unchanged');
   expect(await write(content())).toBe('written');
   expect(cluster.report('trading')).toMatchObject({
-    metadata: { labels: { team: 'a', 'app.kubernetes.io/managed-by': 'trellis' } },
+    metadata: { labels: { 'app.kubernetes.io/managed-by': 'trellis' } },
     results: [{ message: 'no signature' }],
   });
 });
+
+/** As somebody who may write reports. */
+function put(metadata: Readonly<Record<string, unknown>>): void {
+  const report = cluster.report('trading');
+  if (report === undefined) throw new Error('no report');
+  cluster.reports.set(`${place}/trellis-admission`, {
+    ...report,
+    metadata: { ...report.metadata, ...metadata },
+  });
+}
+
+test.each<readonly [string, Readonly<Record<string, unknown>>]>([
+  [
+    'owners, by which it would be collected',
+    { ownerReferences: [{ kind: 'ConfigMap', name: 'gone', uid: 'x' }] },
+  ],
+  ['finalizers', { finalizers: ['example.org/never'] }],
+  ['labels', { labels: { 'app.kubernetes.io/managed-by': 'trellis', 'cleanup.example.org/ttl': '1s' } }],
+  ['annotations', { annotations: { 'cleanup.example.org/ttl': '1s' } }],
+])('%s that others put on our report go, also while it says the same', async (_what, metadata) => {
+  await write(content());
+  put(metadata);
+  expect(await write(content())).toBe('written');
+  expect(cluster.report('trading')?.metadata).toEqual({
+    ...{ name: 'trellis-admission', namespace: 'trading', uid: 'uid', resourceVersion: expect.any(String) },
+    labels: { 'app.kubernetes.io/managed-by': 'trellis' },
+  });
+  expect(await write(content())).toBe('unchanged');
+});
+
+test('a report that somebody has deleted and holds by a finalizer is made anew', async () => {
+  await write(content());
+  put({ finalizers: ['example.org/never'], deletionTimestamp: '2026-11-21T12:00:00Z' });
+  expect(await write(content())).toBe('written');
+  expect(cluster.report('trading')?.metadata).not.toHaveProperty('deletionTimestamp');
+  expect(cluster.report('trading')).toMatchObject({ results: [{ message: 'no signature' }] });
+});
+
+test.each([undefined, '2026-11-21T12:00:00Z'])(
+  'a report that is to go goes, whatever holds it (being deleted since: %s)',
+  async (deletionTimestamp) => {
+    await write(content());
+    put({ finalizers: ['example.org/never'], ...(deletionTimestamp && { deletionTimestamp }) });
+    expect(await write(undefined)).toBe('deleted');
+    expect(cluster.report('trading')).toBeUndefined();
+  },
+);
 
 test('what somebody has made of our report is put right', async () => {
   await write(content());

@@ -2,6 +2,7 @@
 
 import type { AdmissionDecision, Finding, ImageFinding } from '../../../../src/admission/decision.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
+import type { Clock } from '../../../../src/sources/kubernetes/clock.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics.ts';
 import { requestOf } from '../../../support/review.ts';
 
@@ -48,6 +49,20 @@ export function decision(
 ): AdmissionDecision {
   const allowed = !findings.some(({ enforcement }) => enforcement === 'enforce');
   return { allowed, findings, images: [], unchanged: false, ...changes };
+}
+
+/** Everybody sleeps as long as they want in no time, but not for ever. @param slept takes how long */
+export function hastyClock(slept: number[] = []): Clock {
+  let time = 0;
+  return {
+    now: () => new Date(1_800_000_000_000 + time),
+    monotonic: () => time,
+    sleep: async (ms) => {
+      slept.push(ms);
+      time += ms;
+      await new Promise(setImmediate);
+    },
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
