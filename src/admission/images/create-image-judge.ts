@@ -1,6 +1,7 @@
 // The judge of images for a whole process. What it has learned serves all who ask: policies are compiled once, images that many ask
 // about are looked at once, and signatures that were found good are remembered.
 
+import { randomBytes } from 'node:crypto';
 import type { Descriptor } from '../../registry/descriptor.ts';
 import { formatReference } from '../../registry/reference.ts';
 import { createRegistryTransport, type TransportOptions } from '../../registry/transport.ts';
@@ -56,9 +57,17 @@ export interface OwnedImageJudge extends ImageJudge {
 
 /** @throws RegistryError ERR_REGISTRY_CONFIGURATION, ERR_REFERENCE_INVALID */
 export function createImageJudge(options: ImageJudgeOptions): OwnedImageJudge {
-  const { registry = {}, now, limits } = options;
-  const transport = createRegistryTransport({ ...registry, now, loopbackRegistries: false });
-  const clientOf = createScopedClients(transport, { ...defaultImageJudgeLimits, ...limits });
+  const { registry = {}, now } = options;
+  const limits = { ...defaultImageJudgeLimits, ...options.limits };
+  const { maxParallel } = { ...defaultVerificationLimits, ...options.verification };
+  // The gate says who may ask, and in whose turn. A registry's own count of requests knows no tenants: where it could be used up, those
+  // that hang for one would stop all others.
+  const maxConcurrency = limits.maxParallelLooks * maxParallel;
+  const transport = createRegistryTransport({
+    ...{ ...registry, now, loopbackRegistries: false },
+    limits: { ...registry.limits, maxConcurrency },
+  });
+  const clientOf = createScopedClients(transport, limits);
   const judge = imageJudgeOver(clientOf, options);
   return {
     ...judge,
@@ -66,6 +75,9 @@ export function createImageJudge(options: ImageJudgeOptions): OwnedImageJudge {
     close: () => transport.close(),
   };
 }
+
+/** As long as the digests that it is hashed with. */
+const secretBytes = 32;
 
 const anyone: Asker = { tenant: '', request: '' };
 
@@ -87,6 +99,7 @@ export function imageJudgeOver(
   const looks = createLooks({ limits: verification, gate, now });
   const contentsFor = createContentsCache({
     ...{ maxBytes: limits.maxContentsBytes, lifeMs: cacheLifeMs, gate, now },
+    secret: randomBytes(secretBytes),
   });
   const fingerprintOf = createFingerprints();
   const shareResolution = createSharedTurns<Descriptor>(gate);

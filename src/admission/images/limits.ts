@@ -9,7 +9,7 @@ export interface ImageJudgeLimits {
   readonly maxContentsBytes: number;
   /** How long keys outside of policies are used before they are asked for again: those in a key management service may change. */
   readonly keyRefreshMs: number;
-  /** Images that are fetched at the same time. */
+  /** Images that are fetched at the same time, each with up to `maxParallel` requests of VerificationLimits. */
   readonly maxParallelLooks: number;
   /** Of one registry: one that hangs leaves the others as much. */
   readonly maxLooksPerRegistry: number;

@@ -68,7 +68,7 @@ export function statedImageJudge(
       await judgeImage(reference, compiledOf(policies), {
         ...{ verifier, client, now, signal },
         // All that is stated of an image is its own digest.
-        contents: { ofImage: async () => ({ names: [], inside: [] }), ofRevoked: async () => undefined },
+        contents: { ofImage: async () => ({ names: [], inside: [] }), ofRevoked: () => [] },
       }),
     ...demandsBy(compiledOf),
     resolve: async ({ reference }) => stated(reference).digest,

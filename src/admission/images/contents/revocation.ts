@@ -1,7 +1,7 @@
 // Whether an image is revoked: by its own digest, or because it shares something with what is. An index and the images in it are the same
 // thing to whoever runs them, under digests that have nothing in common.
 
-import { algorithmOf, type Digest, isDigest } from '../../../registry/digest.ts';
+import { algorithmOf, type Digest } from '../../../registry/digest.ts';
 import { RegistryError } from '../../../registry/errors.ts';
 import { type Repository, repositoryName } from '../../../registry/reference.ts';
 import type { ContentsReader, ImageContents } from './image-contents.ts';
@@ -12,9 +12,6 @@ export interface Revocation {
   /** Of `revoked.digests`: those that say so. */
   readonly entries: readonly string[];
 }
-
-/** For one question, which leaves room for others. What it has no time for, the next one finds already begun. */
-const parallelLooks = 8;
 
 const remedy = 'whoever signed it; use another image';
 
@@ -59,36 +56,14 @@ async function sharedWithRevoked(
   signal: AbortSignal,
 ): Promise<Revocation | undefined> {
   const mine = new Set<string>([...names, ...inside]);
-  const entries = [...revoked].filter(isDigest);
-  for (let from = 0; from < entries.length; from += parallelLooks) {
-    const looks = entries.slice(from, from + parallelLooks).map(async (entry) => {
-      const theirs = await contentsOfRevoked(repository, entry, reader, signal);
-      const common = [...(theirs?.names ?? []), ...(theirs?.inside ?? [])].find((each) => mine.has(each));
-      return common === undefined ? [] : [{ entry, common }];
-    });
-    const [found] = (await Promise.all(looks)).flat();
-    if (found === undefined) continue;
-    const reason = `${found.common} is in ${found.entry}, which is revoked, ${remedy}`;
-    return { reason, entries: [found.entry] };
+  for await (const found of reader.ofRevoked(repository, revoked, signal)) {
+    for (const { entry, contents } of found) {
+      const common = [...contents.names, ...contents.inside].find((each) => mine.has(each));
+      if (common === undefined) continue;
+      return { reason: `${common} is in ${entry}, which is revoked, ${remedy}`, entries: [entry] };
+    }
   }
   return undefined;
-}
-
-/** Neither an index nor an image that anything could run has other images in it. */
-const unreadable: ReadonlySet<string> = new Set(['ERR_MANIFEST_INVALID', 'ERR_JSON_INVALID']);
-
-async function contentsOfRevoked(
-  repository: Repository,
-  entry: Digest,
-  reader: ContentsReader,
-  signal: AbortSignal,
-): Promise<ImageContents | undefined> {
-  try {
-    return await reader.ofRevoked(repository, entry, signal);
-  } catch (error) {
-    if (error instanceof RegistryError && unreadable.has(error.code)) return undefined;
-    throw error;
-  }
 }
 
 function notComparable(digest: Digest, revoked: ReadonlySet<string>): Revocation {

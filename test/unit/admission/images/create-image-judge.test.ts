@@ -656,6 +656,23 @@ describe('what is in images, where digests are revoked', () => {
     expect(registry.asked).toEqual([`manifest ${elsewhere}`]);
   });
 
+  test('stays known while the registry is away, whatever repositories another tenant names', async () => {
+    const digests = Array.from({ length: 200 }, (_, n) => `sha256:${n.toString(16).padStart(64, '0')}`);
+    const policies = [by({ match: ['**'], action: 'allow' }, { revoked: { digests } })];
+    const judge = judgeOver({ limits: { maxContentsBytes: 400_000 } });
+    const good = question(policies, { asker: { tenant: 'good', request: '1' } });
+    expect((await judge.judge(good)).decision).toBe('allowed');
+    const evil = (n: number) =>
+      question(policies, {
+        reference: `registry.example/evil/${n}@${digest}`,
+        asker: { tenant: 'evil', request: `${n}` },
+      });
+    for (let n = 0; n < 100; n += 1) await judge.judge(evil(n));
+    registry.manifest = () => Promise.reject(away);
+    expect((await judge.judge(good)).decision).toBe('allowed');
+    expect((await judge.judge(evil(0))).decision).toBe('unknown');
+  });
+
   test('cannot be known while the registry is away', async () => {
     const client: RegistryClient = { ...registry.client, manifest: () => Promise.reject(away) };
     const judged = await judgeOver({ client: () => client }).judge(question([allowing]));

@@ -18,6 +18,8 @@ export class IndexRegistry {
   readonly asked: string[] = [];
   readonly #content = new Map<string, Buffer>();
   failure: Error | undefined;
+  /** How often it was asked by then: it goes away. */
+  failAfter: number | undefined;
 
   /** @param mark makes it another one */
   image(repository: string, mark: string): Digest {
@@ -51,7 +53,9 @@ export class IndexRegistry {
   readonly manifest: RegistryClient['manifest'] = async (repository, digest) => {
     const name = repositoryName(repository);
     this.asked.push(`${name}@${digest}`);
+    const isAway = this.failAfter !== undefined && this.asked.length > this.failAfter;
     await Promise.resolve();
+    if (isAway) throw new RegistryError('ERR_REGISTRY_UNREACHABLE', 'away');
     if (this.failure !== undefined) throw this.failure;
     const bytes = this.bytesOf(name, digest);
     const { mediaType } = JSON.parse(bytes.toString());

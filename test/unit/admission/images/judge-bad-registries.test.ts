@@ -31,14 +31,20 @@ async function registryWith(options: FakeOptions = {}) {
   return { registry, image: sign(registry, 'app') };
 }
 
-function sign(registry: FakeRegistry, name: string): { readonly name: string; readonly digest: Digest } {
+/** @param times how often each key has signed */
+function sign(
+  registry: FakeRegistry,
+  name: string,
+  times = 1,
+): { readonly name: string; readonly digest: Digest } {
   const image = { schemaVersion: 2, mediaType: imageType, config, layers: [], annotations: { name } };
   const subject = registry.put(image, { tag: 'v1' });
   const reference = `${registry.host}/trading/${name}`;
   const payload = payloadBy(hybrid, { subject: subject.digest, reference });
-  for (const key of hybrid) {
+  const instants = Array.from({ length: times }, (_, n) => new Date(now.getTime() + n * 1000));
+  for (const [key, created] of hybrid.flatMap((key) => instants.map((at) => [key, at] as const))) {
     const bundle = bundleBytes(key, payload);
-    const made = referrerManifest({ subject, bundle, predicateType: signPredicateType, created: now });
+    const made = referrerManifest({ subject, bundle, predicateType: signPredicateType, created });
     for (const blob of made.blobs) registry.blobs.set(digestOf(blob), Buffer.from(blob));
     registry.manifests.set(digestOf(made.manifest), {
       bytes: Buffer.from(made.manifest),
@@ -204,7 +210,7 @@ test('a registry on this machine is not asked, whatever the reference calls it',
     registry: {
       plainHttp: [host, `localhost:${port}`, `name.example:${port}`],
       limits: { maxAttempts: 1 },
-      resolve: (_name, _options, callback) => callback(null, [{ address: registry.address, family: 4 }]),
+      resolve: async () => [{ address: registry.address, family: 4 }],
     },
   });
   for (const name of [host, `localhost:${port}`, `name.example:${port}`]) {
@@ -213,4 +219,38 @@ test('a registry on this machine is not asked, whatever the reference calls it',
     expect(reasonsOf(judged)).toMatch(/because it is (an address of|not) this machine/);
   }
   expect(registry.seen).toEqual([]);
+});
+
+test('images of one tenant that hang leave a registry to the others, however many requests they are', async () => {
+  const hanging = new Set<string>();
+  const { registry, image } = await registryWith({
+    intercept: ({ path }) => {
+      // As some proxies of registries do for what they get from a repository that is somebody else's.
+      const hangs = path.startsWith('/v2/evil/app/manifests/');
+      if (hangs) hanging.add(path);
+      return hangs;
+    },
+  });
+  const judge = judgeFor([registry]);
+  const policies = [policyOf({ images: [rule({ match: ['**'], bindReference: 'none' })] })];
+  const credentials = { scope: 'node', source: async () => undefined };
+  const controller = new AbortController();
+  // Of an image as many signatures are asked for at the same time as a client without tenants would ask of a registry in all.
+  const evil = ['evil-1', 'evil-2'].map((name) => sign(registry, name, 8));
+  const looks = evil.map(({ digest }) =>
+    judge.judge({
+      reference: parseReference(`${registry.host}/evil/app@${digest}`),
+      ...{ policies, credentials, signal: controller.signal },
+      asker: { tenant: 'evil', request: 'pod' },
+    }),
+  );
+  await until('the requests that hang', () => hanging.size >= 8);
+  const judged = await judge.judge({
+    reference: parseReference(`${registry.host}/trading/${image.name}@${image.digest}`),
+    ...{ policies, credentials, signal: forEver },
+    asker: { tenant: 'trading', request: 'pod' },
+  });
+  expect(judged.decision).toBe('verified');
+  controller.abort();
+  expect((await Promise.all(looks)).map(({ decision }) => decision)).toEqual(['unknown', 'unknown']);
 });

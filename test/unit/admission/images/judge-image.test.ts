@@ -291,7 +291,7 @@ describe('what is in the image', () => {
   const revoking = (entry: string) => by({}, { revoked: { digests: [entry] } });
   const containing = (...inside: readonly `sha256:${string}`[]) => ({
     ofImage: async () => ({ names: [], inside }),
-    ofRevoked: async () => undefined,
+    ofRevoked: () => [],
   });
 
   test('is looked at where digests are revoked, and denied, by the entry that says so', async () => {
