@@ -1,5 +1,6 @@
 // What a request holds from its headers to the end of its answer.
 
+import type { Deadline } from './deadline.ts';
 import type { Share } from './load.ts';
 
 export type WebhookOutcome =
@@ -17,13 +18,21 @@ export type WebhookOutcome =
 /** Made once: each would cost more than all else that a request ends with. */
 const reasons = {
   answered: new DOMException('answered', 'AbortError'),
+  displaced: new DOMException('there is too much to judge at once', 'AbortError'),
   gone: new DOMException('the API server has gone', 'AbortError'),
   late: new DOMException('no time is left to judge in', 'AbortError'),
 };
 
+/** Why there is no judgement. */
+type Over =
+  | 'late'
+  /** What it held was needed for somebody who has less. */
+  | 'displaced';
+
 export class Course {
   outcome: WebhookOutcome = 'failed';
   readonly share: Share;
+  readonly #over = Promise.withResolvers<Over>();
   readonly #controller = new AbortController();
   readonly #finished: (outcome: WebhookOutcome) => void;
   #timer: NodeJS.Timeout;
@@ -45,18 +54,20 @@ export class Course {
     this.share = share;
     this.#finished = finished;
     this.#timer = setTimeout(stalled, bodyMs);
+    share.onDisplaced(() => this.#displaced());
+  }
+
+  /** Resolves when it must be answered without a judgement; often never. */
+  get over(): Promise<Over> {
+    return this.#over.promise;
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** The question has come: instead of waiting for it, the time to judge it in runs. @param late it is over, and there is no answer */
-  judge(
-    deadline: { readonly judgeMs: number; readonly answerMs: number },
-    leave: () => void,
-    late: () => void,
-  ): void {
+  /** The question has come: instead of waiting for it, the time to judge it in runs. */
+  judge(deadline: Deadline, leave: () => void): void {
     if (this.#ended) {
       leave();
       return;
@@ -64,7 +75,7 @@ export class Course {
     this.#leave = leave;
     this.#after(deadline.judgeMs, () => {
       this.#controller.abort(reasons.late);
-      this.#after(deadline.answerMs - deadline.judgeMs, late);
+      this.#after(deadline.answerMs - deadline.judgeMs, () => this.#over.resolve('late'));
     });
   }
 
@@ -74,6 +85,12 @@ export class Course {
 
   abandoned(): void {
     this.#end('abandoned', reasons.gone);
+  }
+
+  /** The end of it comes with its answer. */
+  #displaced(): void {
+    this.#over.resolve('displaced');
+    this.#controller.abort(reasons.displaced);
   }
 
   #after(ms: number, run: () => void): void {

@@ -1,7 +1,8 @@
 // Every limit of the webhook server, its default and why, in one place.
 //
-// What an address may have is three quarters of what there is: API servers are few, and behind a proxy or NAT they are one, which
-// must be able to do nearly all that can be done; what is left is for those at another address.
+// An address is an IPv4 address, or the /64 of an IPv6 address (network-of.ts). What one may have is three quarters of what there is: API
+// servers are few, and behind a proxy or NAT they are one, which must be able to do nearly all that can be done; what is left is for the
+// first who come from elsewhere. How it is shared when more come: load.ts and connections.ts.
 
 /** Bytes, counts and milliseconds. */
 export interface WebhookLimits {

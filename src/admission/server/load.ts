@@ -1,104 +1,107 @@
-// How much is under way, of all and of each address: more is refused at once. What has only been announced costs nobody anything: a
-// request counts from when it has come whole, its bytes as they come.
+// How much is under way, of all and of each network: more is refused at once, and what is there is shared fairly. What has only been
+// announced costs nobody anything: a request counts from when it has come whole, its bytes as they come.
+//
+// Where no client CA is given, nothing tells an API server from a pod that asks as it would, not even that it has asked before: so nothing is
+// set aside for those who are known. With n networks that ask, an API server can have one nth of all places and of all bytes at any moment;
+// who has as many addresses as there are places leaves it nothing for sure. With a client CA, only those whom it vouches for get here.
 
+import { FairPool } from './fair-pool.ts';
 import type { WebhookLimits } from './limits.ts';
+import { networkOf } from './network-of.ts';
 
 type LoadLimits = Pick<
   WebhookLimits,
   'maxUnderWay' | 'maxUnderWayPerAddress' | 'maxBytesUnderWay' | 'maxBytesUnderWayPerAddress'
 >;
 
-/** What is used by all, or by one address. */
-class Use {
-  /** Requests whose headers have come. */
-  begun = 0;
-  /** Of these, those that have come whole. */
-  whole = 0;
-  bytes = 0;
-  readonly #maxWhole: number;
-  readonly #maxBytes: number;
-
-  constructor(maxWhole: number, maxBytes: number) {
-    this.#maxWhole = maxWhole;
-    this.#maxBytes = maxBytes;
-  }
-
-  get isFull(): boolean {
-    return this.whole >= this.#maxWhole;
-  }
-
-  hasRoomFor(bytes: number): boolean {
-    return this.bytes + bytes <= this.#maxBytes;
-  }
+interface Pools {
+  readonly places: FairPool<Share>;
+  readonly bytes: FairPool<Share>;
 }
 
 export class Load {
-  readonly #limits: LoadLimits;
-  readonly #all: Use;
-  readonly #addresses = new Map<string, Use>();
+  readonly #pools: Pools;
+  #requests = 0;
 
   constructor(limits: LoadLimits) {
-    this.#limits = limits;
-    this.#all = new Use(limits.maxUnderWay, limits.maxBytesUnderWay);
+    const displace = (share: Share): void => share.displace();
+    this.#pools = {
+      places: new FairPool({ max: limits.maxUnderWay, maxOfOne: limits.maxUnderWayPerAddress }, displace),
+      bytes: new FairPool(
+        { max: limits.maxBytesUnderWay, maxOfOne: limits.maxBytesUnderWayPerAddress },
+        displace,
+      ),
+    };
   }
 
   /** Begun and not ended. */
   get requests(): number {
-    return this.#all.begun;
+    return this.#requests;
   }
 
-  /** @returns undefined when no more can be judged: there is no use in reading it */
+  /**
+   * @param address as of a socket
+   * @returns undefined when no more can be judged: there is no use in reading it
+   */
   begin(address: string): Share | undefined {
-    const { maxUnderWayPerAddress, maxBytesUnderWayPerAddress } = this.#limits;
-    const own = this.#addresses.get(address) ?? new Use(maxUnderWayPerAddress, maxBytesUnderWayPerAddress);
-    if (this.#all.isFull || own.isFull) return undefined;
-    this.#addresses.set(address, own);
-    return new Share([this.#all, own], () => {
-      if (own.begun === 0) this.#addresses.delete(address);
+    const network = networkOf(address);
+    if (!this.#pools.places.hasRoomFor(network, 1)) return undefined;
+    this.#requests += 1;
+    return new Share(network, this.#pools, () => {
+      this.#requests -= 1;
     });
   }
 }
 
 /** What one request has of it. */
 export class Share {
-  readonly #uses: readonly Use[];
+  readonly #network: string;
+  readonly #pools: Pools;
   readonly #ended: () => void;
-  #bytes = 0;
-  #state: 'coming' | 'whole' | 'ended' = 'coming';
+  #displaced: () => void = () => {};
+  #state: 'coming' | 'whole' | 'displaced' | 'ended' = 'coming';
 
-  constructor(uses: readonly Use[], ended: () => void) {
-    this.#uses = uses;
+  constructor(network: string, pools: Pools, ended: () => void) {
+    this.#network = network;
+    this.#pools = pools;
     this.#ended = ended;
-    for (const use of uses) use.begun += 1;
+  }
+
+  /** @param run when what it holds is given to somebody who has less: it must let go of it, and can have nothing more */
+  onDisplaced(run: () => void): void {
+    this.#displaced = run;
   }
 
   /** Holds so much instead of what it held before. @returns false when that is too much: it holds what it held then */
   hold(bytes: number): boolean {
-    const more = bytes - this.#bytes;
-    if (this.#state === 'ended' || (more > 0 && !this.#uses.every((use) => use.hasRoomFor(more))))
-      return false;
-    for (const use of this.#uses) use.bytes += more;
-    this.#bytes = bytes;
-    return true;
+    if (this.#state !== 'coming' && this.#state !== 'whole') return false;
+    return this.#pools.bytes.hold(this.#network, this, bytes);
   }
 
   /** It has come whole. @returns false when no more can be judged */
   complete(): boolean {
-    if (this.#state !== 'coming' || this.#uses.some(({ isFull }) => isFull)) return false;
+    if (this.#state !== 'coming' || !this.#pools.places.hold(this.#network, this, 1)) return false;
     this.#state = 'whole';
-    for (const use of this.#uses) use.whole += 1;
     return true;
+  }
+
+  /** By the pools, when somebody else needs it. */
+  displace(): void {
+    this.#giveBack();
+    this.#state = 'displaced';
+    this.#displaced();
   }
 
   /** To be called once or more. */
   end(): void {
     if (this.#state === 'ended') return;
-    this.hold(0);
-    for (const use of this.#uses) {
-      use.begun -= 1;
-      if (this.#state === 'whole') use.whole -= 1;
-    }
+    this.#giveBack();
     this.#state = 'ended';
     this.#ended();
+  }
+
+  #giveBack(): void {
+    this.#pools.places.hold(this.#network, this, 0);
+    this.#pools.bytes.hold(this.#network, this, 0);
   }
 }

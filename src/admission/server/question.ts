@@ -1,6 +1,7 @@
 // The body of a request: what it costs is known while it comes, and before it is parsed.
 
 import type { IncomingMessage } from 'node:http';
+import type { Course } from './course.ts';
 import type { Share } from './load.ts';
 import { worthOf } from './worth.ts';
 
@@ -16,16 +17,16 @@ export type Question =
 const pieceBytes = 256;
 
 /**
- * What it takes of `share` is held until that ends: the value lives as long as it is judged.
+ * What it takes is held until the course ends: the value lives as long as it is judged.
  * @param maxBytes that one request may take
  * @throws when the body does not come to its end
  */
 export async function readQuestion(
   request: IncomingMessage,
-  share: Share,
+  { share, signal }: Pick<Course, 'share' | 'signal'>,
   maxBytes: number,
 ): Promise<Question> {
-  const body = await readBody(request, share);
+  const body = await readBody(request, share, signal);
   if (body === undefined) return { kind: 'overloaded' };
   const worth = worthOf(body);
   if (worth > maxBytes) return { kind: 'too-dear' };
@@ -34,9 +35,18 @@ export async function readQuestion(
 }
 
 /** Always read to its end, or the connection could not be used again. @returns undefined when it was too much to keep */
-async function readBody(request: IncomingMessage, share: Share): Promise<Buffer | undefined> {
+async function readBody(
+  request: IncomingMessage,
+  share: Share,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
   let pieces: Buffer[] | undefined = [];
   let held = 0;
+  // At once: the next piece may be long in coming, and what this one held is somebody else's already.
+  const drop = (): void => {
+    pieces = undefined;
+  };
+  signal.addEventListener('abort', drop);
   for await (const piece of request as AsyncIterable<Buffer>) {
     held += piece.byteLength + pieceBytes;
     if (pieces !== undefined && share.hold(held)) {
@@ -46,6 +56,8 @@ async function readBody(request: IncomingMessage, share: Share): Promise<Buffer 
       share.hold(0);
     }
   }
+  // Or they would live as long as what is parsed from them.
+  signal.removeEventListener('abort', drop);
   return pieces && Buffer.concat(pieces);
 }
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerStatus } from './answer.ts';
-import { addressOf, type Connections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { Course, type WebhookOutcome } from './course.ts';
 import { deadlineOf } from './deadline.ts';
 import type { WebhookLimits } from './limits.ts';
@@ -12,7 +12,8 @@ import { readQuestion } from './question.ts';
 
 /**
  * @param body any JSON
- * @param signal ends with the time that the API server gives, and when it has gone: what is unknown by then must be said to be unknown
+ * @param signal ends with the time that the API server gives, when it has gone, and when somebody who has less needs the room: what is
+ * unknown by then must be said to be unknown, and what was judged must be let go of
  * @returns an AdmissionReview
  */
 export type Handler = (body: unknown, signal: AbortSignal) => Promise<object>;
@@ -78,7 +79,7 @@ async function begin(
     const message = `a request may have ${limits.maxBodyBytes} bytes`;
     return answerStatus(reply.header('connection', 'close'), 413, message);
   }
-  const share = load.begin(addressOf(request.raw.socket));
+  const share = load.begin(request.raw.socket.remoteAddress ?? '');
   if (share === undefined) {
     report.finished(webhook, 'overloaded');
     return answerOverloaded(reply, limits);
@@ -103,13 +104,12 @@ async function answer(
   options: WebhookOptions,
 ): Promise<object> {
   const { limits, connections } = options;
-  const question = await readQuestion(request.raw, course.share, limits.maxBytesUnderWayPerAddress);
+  const question = await readQuestion(request.raw, course, limits.maxBytesUnderWayPerAddress);
   switch (question.kind) {
     case 'json': {
-      const late = Promise.withResolvers<undefined>();
       const { timeout } = request.query as { readonly timeout?: unknown };
-      course.judge(deadlineOf(timeout), connections.use(request.raw.socket), () => late.resolve(undefined));
-      return await judge(question.value, reply, course, { ...options, late: late.promise });
+      course.judge(deadlineOf(timeout), connections.use(request.raw.socket));
+      return await judge(question.value, reply, course, options);
     }
     case 'no-json':
       return answerStatus(reply, 400, 'the body is no JSON');
@@ -124,16 +124,17 @@ async function judge(
   body: unknown,
   reply: FastifyReply,
   course: Course,
-  { webhook, handler, report, late }: WebhookOptions & { readonly late: Promise<undefined> },
+  { webhook, handler, limits, report }: WebhookOptions,
 ): Promise<object> {
   try {
-    const answer = await Promise.race([handler(body, course.signal), late]);
-    if (answer !== undefined) {
-      course.outcome = 'answered';
-      return answer;
+    const answer = await Promise.race([handler(body, course.signal), course.over]);
+    if (answer === 'displaced') return answerOverloaded(reply, limits);
+    if (answer === 'late') {
+      course.outcome = 'timed-out';
+      return answerStatus(reply, 500, 'there was no time to judge this; try again');
     }
-    course.outcome = 'timed-out';
-    return answerStatus(reply, 500, 'there was no time to judge this; try again');
+    course.outcome = 'answered';
+    return answer;
   } catch (error) {
     const reference = randomBytes(4).toString('hex');
     report.failed(webhook, error, reference);

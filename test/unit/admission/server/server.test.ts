@@ -1,6 +1,7 @@
 // Who may connect, by what TLS, and how connections end.
 
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import type { WebhookServerErrorCode } from '../../../../src/admission/server/errors.ts';
@@ -154,6 +155,25 @@ describe('connections', () => {
       false,
     ]);
     expect((await post('/validate', { agent: api })).status).toBe(200);
+  });
+
+  test('those that are opened and left cost none that was answered, from however many addresses they come', async () => {
+    const { server } = await start({ limits: { maxConnections: 8 } });
+    const api = [await asking(server.port), await asking(server.port), await asking(server.port)];
+    const silent: Socket[] = [];
+    for (let one = 2; one <= 20; one++) silent.push(await tcp(server.port, `127.0.0.${one}`));
+    for (const socket of silent.slice(0, 14)) await closed(socket);
+    for (const socket of api) await ask(socket);
+    expect(silent.slice(14).some(({ destroyed }) => destroyed)).toBe(false);
+  });
+
+  test('where client certificates are asked for, one is as good as an answer', async () => {
+    const { ca, cert, key } = await makeTls();
+    const { server } = await start({ clientCa: ca, limits: { maxConnections: 3 } });
+    const api = await handshake(server.port, { cert, key });
+    const silent = [await tcp(server.port), await tcp(server.port), await tcp(server.port)];
+    await closed(silent[0] as Socket);
+    await ask(api);
   });
 
   test('one on which something is judged stays', async () => {

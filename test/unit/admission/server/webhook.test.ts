@@ -1,8 +1,9 @@
 // What the webhook server takes, for how long, and what it says.
 
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { until } from '../../../support/until.ts';
-import { agent, closed, gate, handshake, start } from './support.ts';
+import { agent, closed, gate, handshake, start, tcp } from './support.ts';
 
 test('each webhook has its own handler, which gets the JSON and answers with some', async () => {
   const { post, said } = await start({
@@ -240,6 +241,59 @@ describe('one address leaves something for the others', () => {
     expect((await post('/mutate', { body, agent: agent('127.0.0.2') })).status).toBe(200);
     open();
     await first;
+  });
+});
+
+describe('one that has little gets its part from those who have most', () => {
+  const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'];
+
+  test('requests', async () => {
+    const { handler, signals, open } = gate();
+    const { post, said } = await start({ validate: handler, limits: { maxUnderWay: 6 } });
+    const held = [];
+    for (const address of [...addresses, ...addresses]) {
+      held.push(post('/validate', { agent: agent(address) }));
+      await until('it', () => signals.length === held.length);
+    }
+    expect((await post('/mutate', { agent: agent('127.0.0.1') })).status).toBe(200);
+    // The newest of the first who has the most: as one that came too late.
+    expect(await held[3]).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false, true, false, false]);
+    expect(said).toContain('validate overloaded');
+    open();
+    expect((await Promise.all(held)).filter(({ status }) => status === 200)).toHaveLength(5);
+  });
+
+  const text = (length: number): string => `"${'x'.repeat(length)}"`;
+  const limits = { maxBytesUnderWay: 10_000, maxBytesUnderWayPerAddress: 9_000 };
+
+  test('bytes of what is judged', async () => {
+    const { handler, signals } = gate();
+    const { post } = await start({ validate: handler, limits });
+    const held = post('/validate', { body: text(7_000), agent: agent('127.0.0.2') });
+    await until('the question', () => signals.length === 1);
+    expect((await post('/mutate', { body: text(4_000) })).status).toBe(200);
+    expect(await held).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+    expect(String(signals[0]?.reason)).toBe('AbortError: there is too much to judge at once');
+  });
+
+  test('bytes of what has only begun to come, which is read to its end and then sent away', async () => {
+    const { server, post } = await start({ limits });
+    const socket = await handshake(server.port, { socket: await tcp(server.port, '127.0.0.2') });
+    const [first, rest] = [text(8_000).slice(0, 7_000), text(8_000).slice(7_000)];
+    socket.write(
+      `POST /validate HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 8002\r\n\r\n${first}`,
+    );
+    // Its own network has no more; another one takes from it.
+    const own = agent('127.0.0.2');
+    await until(
+      'its bytes',
+      async () => (await post('/mutate', { body: text(3_000), agent: own })).status === 429,
+    );
+    expect((await post('/mutate', { body: text(4_000) })).status).toBe(200);
+    socket.write(rest);
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 429 .*\r\nconnection: keep-alive\r\n/is);
   });
 });
 
