@@ -32,7 +32,7 @@ export interface RegistryOptions {
   readonly now?: () => Date;
   readonly random?: () => number;
   readonly sleep?: Sleep;
-  /** In place of dns.lookup. */
+  /** In place of dns.lookup; `dnsResolve` where names of other people's choosing must not use up the threads of the process. */
   readonly resolve?: Resolve;
 }
 

@@ -43,7 +43,7 @@ async function hasTls(
   const socket = connect({
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(url.port || 443),
-    lookup: guardedLookup('loopback', rules),
+    lookup: guardedLookup('loopback', rules, () => signal),
     rejectUnauthorized: false,
   });
   const late = new RegistryError('ERR_REGISTRY_TIMEOUT', `${url.host} does not answer in time`);

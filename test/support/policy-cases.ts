@@ -47,6 +47,7 @@ export const acceptedSpecs: readonly string[] = [
   ].map((path) => rule(`{methods: [GET], paths: ["${path}"]}`)),
   `{exceptions: [{host: api.example.com, postQuantumEncryption: preferred, reason: partner}]}`,
   `{revoked: {digests: ["sha256:${hex}"], keys: ["${hex}"]}}`,
+  `{revoked: {digests: ["sha512:${hex}${hex}"]}}`,
   image(`authorities: ${authorities}`),
   image(
     `action: verify, authorities: ${authorities}, bindReference: none, attestations: [{predicateType: "https://slsa.dev/provenance/v1", condition: "true"}]`,
@@ -160,6 +161,8 @@ export const refusedSpecs: readonly (readonly [string, string])[] = [
   ]),
   ['InvalidField', '{revoked: {}}'],
   ['InvalidField', '{revoked: {digests: ["sha256:abc"]}}'],
+  // Not registered by the OCI image specification: no image has such a digest.
+  ['InvalidField', `{revoked: {digests: ["sha384:${hex}${hex.slice(32)}"]}}`],
   ['InvalidField', `{revoked: {keys: ["${hex.toUpperCase()}"]}}`],
   ['InvalidField', '{images: []}'],
   ['InvalidField', '{images: [{match: [], action: deny}]}'],

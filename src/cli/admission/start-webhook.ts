@@ -4,6 +4,7 @@ import { startAdmissionController } from '../../admission/controller/controller.
 import type { CertificateSettings } from '../../admission/controller/serving-certificate.ts';
 import type { SidecarSettings } from '../../admission/sidecar/settings.ts';
 import { createMeshManifestParser } from '../../policy/manifest-parser.ts';
+import { dnsResolve } from '../../registry/http/dns-resolve.ts';
 import { readCustomResourceDefinitions } from '../../sources/crds.ts';
 import { createKubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { defaultLimits } from '../../sources/kubernetes/limits.ts';
@@ -71,6 +72,8 @@ export async function startWebhook(
   const registry = {
     ...(await transportOptionsOf(options)),
     ...(options.registryAddress && { allowedAddresses: options.registryAddress }),
+    // Whoever makes pods names the hosts.
+    resolve: dnsResolve(),
   };
   const client = createKubeClient(access, defaultLimits);
   try {

@@ -4,6 +4,7 @@ import { RegistryError } from '../errors.ts';
 import type { Zone } from '../http/destination.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Repository } from '../reference.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { type Challenge, chooseChallenge } from './challenge.ts';
 import { basicHeader, type CredentialSource } from './credentials.ts';
 import { checkRealm, fetchToken, type Token } from './token.ts';
@@ -143,17 +144,4 @@ function unauthorized(host: string, hadCredentials: boolean): RegistryError {
       : `${host} asks for credentials, and there are none for it: log in (docker login ${host})`,
     { status: 401 },
   );
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

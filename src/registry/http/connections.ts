@@ -4,6 +4,7 @@ import { getCACertificates } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { checkLiteral, checkScheme, type DestinationRules, guardedLookup, type Zone } from './destination.ts';
 import type { ProxyFor } from './proxy.ts';
+import { createWaiting } from './waiting.ts';
 
 export interface ConnectionOptions {
   /** PEM of CAs that count beside those of Node.js. */
@@ -19,6 +20,8 @@ export interface Connections {
    * @throws RegistryError ERR_REGISTRY_PLAIN_HTTP, ERR_REGISTRY_ADDRESS when it must not be sent
    */
   to(url: URL, zone: Zone): Dispatcher;
+  /** A request waits for an answer from there; looking for its host ends with the last one that does. @returns what to call when that is over */
+  wait(url: URL): () => void;
   close(): Promise<void>;
 }
 
@@ -26,6 +29,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const { rules, proxyFor, connectMs } = options;
   const tls = options.ca === undefined ? {} : { ca: [...getCACertificates('default'), options.ca] };
   const open = new Map<string, Dispatcher>();
+  const waiting = createWaiting();
   // HTTP/2 is left out: requests are few, and with it the ways to keep us busy. Connections are as many as requests: who
   // sends them counts them.
   const shared = { pipelining: 1, allowH2: false };
@@ -35,7 +39,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       ...tls,
       allowH2: false,
       timeout: connectMs,
-      lookup: guardedLookup(zone, rules),
+      lookup: guardedLookup(zone, rules, waiting.signalOf),
     });
     return new Agent({ ...shared, connect });
   }
@@ -61,6 +65,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       open.set(key, dispatcher);
       return dispatcher;
     },
+    wait: (url) => waiting.enter(url.hostname),
     close: async () => {
       const all = [...open.values()];
       open.clear();

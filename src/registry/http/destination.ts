@@ -2,7 +2,8 @@
 // name resolution returned, in the very call that connects, so that a name that resolves differently the next time
 // (DNS rebinding) gains nothing.
 
-import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
+import type { LookupAddress, LookupOptions } from 'node:dns';
+import { lookup } from 'node:dns/promises';
 import { type BlockList, isIP, type LookupFunction } from 'node:net';
 import { RegistryError } from '../errors.ts';
 import { blockList, isIn, kindOfAddress } from './addresses.ts';
@@ -12,12 +13,17 @@ export type Zone =
   /** A registry that is named as loopback: it and what it redirects to may be on this machine. */
   'loopback' | 'public';
 
-/** As dns.lookup; for tests. */
+/**
+ * All addresses of a name, as dns.lookup finds them. Rejects with a code of getaddrinfo's (ENOTFOUND, EAI_AGAIN).
+ * @param signal its end says that nobody wants them any more
+ */
 export type Resolve = (
   host: string,
-  options: LookupOptions & { all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
+  options: LookupOptions,
+  signal: AbortSignal | undefined,
+) => Promise<readonly LookupAddress[]>;
+
+const systemResolve: Resolve = (host, options) => lookup(host, { ...options, all: true });
 
 export interface DestinationRules {
   /** Networks that may be connected to although they are loopback or link-local. */
@@ -33,7 +39,7 @@ export function destinationRules(options: {
   readonly plainHttp?: readonly string[];
   readonly resolve?: Resolve;
 }): DestinationRules {
-  const { allowedAddresses = [], plainHttp = [], resolve = lookup } = options;
+  const { allowedAddresses = [], plainHttp = [], resolve = systemResolve } = options;
   for (const network of allowedAddresses) {
     const [address = '', bits = '0'] = network.split('/');
     const maxBits = isIP(address) === 6 ? 128 : 32;
@@ -59,20 +65,30 @@ export function checkLiteral(url: URL, zone: Zone, rules: DestinationRules): voi
   if (isIP(host) !== 0) checkAddress(host, host, zone, rules);
 }
 
-/** A lookup that fails when a name leads to where it must not. */
-export function guardedLookup(zone: Zone, rules: DestinationRules): LookupFunction {
+/**
+ * A lookup that fails when a name leads to where it must not.
+ * @param signalOf ends when nobody wants the host's addresses any more
+ */
+export function guardedLookup(
+  zone: Zone,
+  rules: DestinationRules,
+  signalOf: (hostname: string) => AbortSignal | undefined,
+): LookupFunction {
   return (hostname, options, callback) => {
-    rules.resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const refused = error ?? refusal(hostname, addresses, zone, rules);
-      const [first] = addresses ?? [];
-      if (refused !== undefined || first === undefined) {
-        callback(refused ?? new Error(`${hostname} has no address`), '', 0);
-      } else if (options.all === true) {
-        callback(null, addresses);
-      } else {
-        callback(null, first.address, first.family);
-      }
-    });
+    rules.resolve(hostname, options, signalOf(hostname)).then(
+      (addresses) => {
+        const refused = refusal(hostname, addresses, zone, rules);
+        const [first] = addresses;
+        if (refused !== undefined || first === undefined) {
+          callback(refused ?? new Error(`${hostname} has no address`), '', 0);
+        } else if (options.all === true) {
+          callback(null, [...addresses]);
+        } else {
+          callback(null, first.address, first.family);
+        }
+      },
+      (error: Error) => callback(error, '', 0),
+    );
   };
 }
 

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { request } from 'undici';
 import { RegistryError } from '../errors.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { Answer } from './answer.ts';
 import type { Connections } from './connections.ts';
 import type { Zone } from './destination.ts';
@@ -53,8 +54,9 @@ export function createExchange(
     const dispatcher = connections.to(url, outgoing.zone);
     const deadline = startDeadline(outgoing, times, signal);
     onRequest();
+    const arrived = connections.wait(url);
     try {
-      const { statusCode, headers, body } = await request(url, {
+      const answering = request(url, {
         dispatcher,
         method,
         headers: {
@@ -68,6 +70,8 @@ export function createExchange(
         headersTimeout: times.headersMs,
         bodyTimeout: times.idleMs,
       });
+      // The HTTP client looks at the signal once there is a connection, which may never be.
+      const { statusCode, headers, body } = await unlessAborted(answering, deadline.signal);
       return new Answer(statusCode, url, headers, {
         pieces: guarded(body, deadline, url),
         abandon: () => {
@@ -79,6 +83,8 @@ export function createExchange(
     } catch (error) {
       deadline.clear();
       throw deadline.explain(error, url);
+    } finally {
+      arrived();
     }
   };
 }

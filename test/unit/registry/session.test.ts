@@ -63,9 +63,9 @@ describe('redirects', () => {
       plainHttp: ['registry.example'],
       allowedAddresses: [registry.address, store.address],
       // One name, as the ports of one host would have.
-      resolve: (_name, _options, callback) => {
+      resolve: async () => {
         const address = registry.seen.length === 0 ? registry.address : store.address;
-        callback(null, [{ address, family: 4 }]);
+        return [{ address, family: 4 }];
       },
     });
     const repository = { registry: `registry.example:${registry.port}`, path: 'a/b' };

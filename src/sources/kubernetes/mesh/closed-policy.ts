@@ -2,6 +2,7 @@
 
 import { ownField } from '../../../model/manifest.ts';
 import type { ManifestParser, Parsed } from '../../../model/parse.ts';
+import { readRevocations } from './revocations.ts';
 
 /**
  * A policy that is left out makes the mesh more open than its author wanted. So where it would have held nobody may call, and if
@@ -12,15 +13,19 @@ export function closedPolicy(metadata: unknown, spec: unknown, parse: ManifestPa
   const has = (key: string): boolean => ownField(spec, key) !== undefined;
   const kept = (...keys: readonly string[]): Record<string, unknown> =>
     Object.fromEntries(keys.filter(has).map((key) => [key, ownField(spec, key)]));
+  // One entry that cannot be read takes nothing from the others, nor from what is said about where the policy holds.
+  const { digests, keys } = readRevocations(spec);
+  const lists = { ...(digests.length > 0 && { digests }), ...(keys.length > 0 && { keys }) };
+  const revoking = Object.keys(lists).length > 0 ? { revoked: lists } : {};
   const speaksAboutImages = has('images') || has('revoked');
   const closed = {
     authorization: [],
     ...(speaksAboutImages && { images: [{ match: ['**'], action: 'deny' }] }),
   };
   const candidates = [
-    { ...kept('selector', ...scalars, 'revoked'), ...closed },
+    { ...kept('selector', ...scalars), ...revoking, ...closed },
     // A policy about images has no selector.
-    { ...kept(...scalars, 'revoked'), ...closed },
+    { ...kept(...scalars), ...revoking, ...closed },
     { postQuantumEncryption: 'required', ...closed },
   ];
   for (const candidate of candidates) {

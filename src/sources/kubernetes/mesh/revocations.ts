@@ -11,7 +11,7 @@ export interface Revocations {
 
 /** As the schema has them. */
 const patterns = {
-  digests: /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/,
+  digests: /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/,
   keys: /^[0-9a-f]{64}$/,
 } as const;
 

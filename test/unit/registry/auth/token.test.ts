@@ -266,7 +266,7 @@ describe('credentials stay with the registry', () => {
       credentials: password,
       plainHttp: [host],
       allowedAddresses: [registry.address],
-      resolve: (_name, _options, callback) => callback(null, [{ address: registry.address, family: 4 }]),
+      resolve: async () => [{ address: registry.address, family: 4 }],
     });
     const reading = client.blob({ registry: host, path: 'a/b' }, blob, 100);
     expect(await codeOf(reading)).toBe('ERR_REGISTRY_ADDRESS');

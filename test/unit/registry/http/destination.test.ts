@@ -25,7 +25,7 @@ const rules = destinationRules({
 
 async function look(name: string, zone: Zone, all = true, given = rules): Promise<unknown> {
   const found = Promise.withResolvers<unknown>();
-  guardedLookup(zone, given)(name, { all }, (error, address, family) => {
+  guardedLookup(zone, given, () => undefined)(name, { all }, (error, address, family) => {
     if (error === null) found.resolve(all ? address : { address, family });
     else found.reject(error);
   });
@@ -70,7 +70,7 @@ describe('guardedLookup', () => {
 
   test('a name without addresses is no success', async () => {
     await expect(look('nowhere.example', 'public')).rejects.toMatchObject({ code: 'ENOTFOUND' });
-    const empty = destinationRules({ resolve: (_name, _options, callback) => callback(null, []) });
+    const empty = destinationRules({ resolve: async () => [] });
     await expect(look('a', 'public', true, empty)).rejects.toThrow('has no address');
   });
 });

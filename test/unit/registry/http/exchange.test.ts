@@ -8,12 +8,13 @@ import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Answer } from '../../../../src/registry/http/answer.ts';
 import { createConnections } from '../../../../src/registry/http/connections.ts';
-import { destinationRules, type Zone } from '../../../../src/registry/http/destination.ts';
+import { destinationRules, type Resolve, type Zone } from '../../../../src/registry/http/destination.ts';
 import { createExchange, type ExchangeTimes, type Outgoing } from '../../../../src/registry/http/exchange.ts';
 import { noProxy, type ProxyFor } from '../../../../src/registry/http/proxy.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { freePort } from '../../../support/ports.ts';
 import { makeTls, type TlsFiles } from '../../../support/registry/tls.ts';
+import { until } from '../../../support/until.ts';
 import { codeOf, resolving } from '../support/client.ts';
 import { answer, type Scripted, serve } from '../support/server.ts';
 
@@ -30,15 +31,17 @@ interface Setting {
   readonly ca?: string;
   readonly proxyFor?: ProxyFor;
   readonly names?: Record<string, string>;
+  readonly resolve?: Resolve;
+  readonly connectMs?: number;
   readonly plainHttp?: readonly string[];
 }
 
-function exchangeWith({ times, ca, proxyFor = noProxy, names = {}, plainHttp = [] }: Setting = {}) {
+function exchangeWith({ times, ca, proxyFor = noProxy, plainHttp = [], ...setting }: Setting = {}) {
   const connections = createConnections({
     ca,
     proxyFor,
-    rules: destinationRules({ plainHttp, resolve: resolving(names) }),
-    connectMs: 10_000,
+    rules: destinationRules({ plainHttp, resolve: setting.resolve ?? resolving(setting.names ?? {}) }),
+    connectMs: setting.connectMs ?? 10_000,
   });
   onEnd(() => connections.close());
   let sent = 0;
@@ -238,6 +241,32 @@ describe('time', () => {
     };
     await expect(whole()).rejects.toBe(enough);
     expect(sent()).toBe(when === 'before' ? 0 : 1);
+  });
+
+  test('the caller gives up while the host is looked for, which ends with the last one who waits', async () => {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const lookups: AbortSignal[] = [];
+    const { get } = exchangeWith({
+      plainHttp: ['registry.example'],
+      // Nothing else ends it.
+      connectMs: 600_000,
+      resolve: (_host, _options, signal) =>
+        new Promise((_, reject) => {
+          lookups.push(signal ?? AbortSignal.abort());
+          signal?.addEventListener('abort', () => reject(signal.reason));
+        }),
+    });
+    const [one, other] = [first, second].map(async ({ signal }) => {
+      return await codeOf(get('http://registry.example/', { zone: 'public' }, signal));
+    });
+    await until('two lookups', () => lookups.length === 2);
+    const [enough, late] = [new Error('enough'), new Error('late')];
+    first.abort(enough);
+    expect(await one).toBe(enough);
+    expect(lookups.some(({ aborted }) => aborted)).toBe(false);
+    second.abort(late);
+    expect(await other).toBe(late);
+    expect(lookups.every(({ aborted }) => aborted)).toBe(true);
   });
 });
 

@@ -36,17 +36,11 @@ export function repositoryOn({ host }: Scripted, path = 'a/b'): Repository {
 
 /** Names that resolve to addresses of this machine, in place of DNS. */
 export function resolving(names: Readonly<Record<string, string | readonly string[]>>): Resolve {
-  return (name, _options, callback) => {
+  return async (name) => {
     const found = names[name];
     const addresses = found === undefined ? [] : [found].flat();
-    if (addresses.length === 0) {
-      callback(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }), []);
-      return;
-    }
-    callback(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
+    if (addresses.length === 0) throw Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
+    return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   };
 }
 

@@ -180,6 +180,14 @@ describe('what a policy revokes holds although the rest of the edit cannot be us
     expect(specOf()?.revoked).toEqual({ digests: [one] });
   });
 
+  test('a digest of an algorithm that images are not named by is said, and takes nothing from the others', () => {
+    set(policy(`{complianceLevel: none, ${revoking(`sha384:${'ab'.repeat(48)}`, two)}}`));
+    expect(build()).toEqual([
+      expect.stringMatching(/digests\[0\].*SHA-256 or SHA-512.*what is revoked here is revoked$/),
+    ]);
+    expect(specOf()).toMatchObject({ complianceLevel: 'none', revoked: { digests: [one, two] } });
+  });
+
   test('for as long as that edit is the newest', () => {
     set(policy(`{${revoking(two)}, ${mistake}}`));
     build();
@@ -230,6 +238,14 @@ describe('a policy that never could be used is closed', () => {
         ...{ revoked: { keys: ['ab'.repeat(32)] }, complianceLevel: 'none' },
       },
     ],
+    // An algorithm that images are not named by, and that the schema once took.
+    [
+      `{enforcement: audit, revoked: {digests: ["sha384:${'ab'.repeat(48)}", "sha256:${'ab'.repeat(32)}"]}}`,
+      {
+        ...{ enforcement: 'audit', authorization: [], images: [{ match: ['**'], action: 'deny' }] },
+        revoked: { digests: [`sha256:${'ab'.repeat(32)}`] },
+      },
+    ],
     [
       '{enforcement: lax, revoked: 7}',
       {
@@ -242,5 +258,15 @@ describe('a policy that never could be used is closed', () => {
     set(policy(spec));
     expect(build().length).toBeGreaterThan(0);
     expect(specOf()).toEqual(closed);
+  });
+
+  test('whatever it revokes', () => {
+    const tooMany = Array.from({ length: 1025 }, () => `sha256:${'ab'.repeat(32)}`);
+    set(policy(`{enforcement: audit, revoked: {digests: ${JSON.stringify(tooMany)}}}`));
+    build();
+    expect(specOf()).toEqual({
+      ...{ enforcement: 'enforce', postQuantumEncryption: 'required', authorization: [] },
+      images: [{ match: ['**'], action: 'deny' }],
+    });
   });
 });
