@@ -67,7 +67,9 @@ test('a network that waits for the webhook is named, does not start, and starts 
   await chart('install');
   const before = await check();
   expect(before.exitCode).toBe(1);
-  expect(before.stdout).toMatch(/^DEADLOCK {2}DaemonSet calico-system\/node: .*\(network-waits\)\n$/);
+  expect(before.stdout).toMatch(
+    /^DEADLOCK {2}DaemonSet calico-system\/node: .*\(network-waits\)\n {2}network of pods: DaemonSet calico-system\/node\n/,
+  );
 
   const [pod] = await podsOfNetwork();
   await kube.request(

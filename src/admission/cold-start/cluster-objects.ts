@@ -33,6 +33,10 @@ export interface Service {
   readonly namespace: string;
   readonly name: string;
   readonly labels: Labels;
+  /** Of the Service itself, in the network of Services. */
+  readonly addresses: readonly string[];
+  /** Of UDP. */
+  readonly udpPorts: readonly number[];
   /** Empty: it selects no pods. */
   readonly selector: Labels;
 }
@@ -76,7 +80,20 @@ const selector = z
   })
   .nullish();
 
-const service = z.object({ metadata, spec: z.object({ selector: stringMap }).nullish() });
+const service = z.object({
+  metadata,
+  spec: z
+    .object({
+      selector: stringMap,
+      clusterIP: z.string().nullish(),
+      clusterIPs: words,
+      ports: z
+        .array(z.object({ port: z.number(), protocol: z.string().nullish() }))
+        .nullish()
+        .transform((list) => list ?? []),
+    })
+    .nullish(),
+});
 
 const configuration = z.object({
   metadata,
@@ -104,14 +121,16 @@ const configuration = z.object({
 const workloadKinds = ['DaemonSet', 'Deployment', 'ReplicationController', 'StatefulSet'];
 const webhookKinds = ['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration'];
 
-/** @throws AdmissionError ERR_OBJECT_INVALID, ERR_POD_INVALID for what the API server would not have taken */
+/**
+ * Of objects that are the same one the last counts: what a change would come to can be seen by giving it after what there is.
+ * @throws AdmissionError ERR_OBJECT_INVALID for what the API server would not have taken
+ */
 export function readClusterObjects(objects: readonly unknown[]): ClusterObjects {
   const namespaces = new Map<string, Labels>();
   const workloads: Workload[] = [];
   const services: Service[] = [];
   const webhooks: Webhook[] = [];
-  for (const object of objects) {
-    const kind = kindOf(object);
+  for (const [object, kind] of lastOnes(objects)) {
     if (kind === 'Namespace') {
       const { name, labels } = read(z.object({ metadata }), object, kind).metadata;
       // The API server writes it, and a file from elsewhere may not have it.
@@ -119,14 +138,24 @@ export function readClusterObjects(objects: readonly unknown[]): ClusterObjects 
     } else if (workloadKinds.includes(kind)) {
       workloads.push(readWorkload(object, kind));
     } else if (kind === 'Service') {
-      const { spec, ...found } = read(service, object, kind);
-      const { name, labels } = found.metadata;
-      services.push({ ...place(found.metadata), name, labels, selector: spec?.selector ?? {} });
+      services.push(readService(object, kind));
     } else if (webhookKinds.includes(kind)) {
       webhooks.push(...readWebhooks(object, kind));
     }
   }
   return { namespaces, workloads, services, webhooks };
+}
+
+/** With their kinds. */
+function lastOnes(objects: readonly unknown[]): Iterable<readonly [object: unknown, kind: string]> {
+  const found = new Map<string, readonly [unknown, string]>();
+  for (const object of objects) {
+    const kind = kindOf(object);
+    const metadata = ownField(object, 'metadata');
+    const [namespace, name] = [ownField(metadata, 'namespace'), ownField(metadata, 'name')];
+    if (kind !== '') found.set(JSON.stringify([kind, namespace || 'default', name]), [object, kind]);
+  }
+  return found.values();
 }
 
 /** Without the group: a kind of the same name of another group is none of these. */
@@ -139,12 +168,23 @@ function kindOf(object: unknown): string {
 function read<T>(schema: z.ZodType<T>, object: unknown, kind: string): T {
   const { value, issues } = readWith(schema, object);
   if (value !== undefined) return value;
+  throw refused(object, kind, issues.map(({ message }) => message).join('; '));
+}
+
+function refused(object: unknown, kind: string, problems: string): AdmissionError {
   const name = ownField(ownField(object, 'metadata'), 'name');
-  const problems = issues.map(({ message }) => message).join('; ');
-  throw new AdmissionError(
-    'ERR_OBJECT_INVALID',
-    `${kind} ${typeof name === 'string' ? name : 'without a name'}: ${problems}`,
-  );
+  const shown = typeof name === 'string' ? name : 'without a name';
+  return new AdmissionError('ERR_OBJECT_INVALID', `${kind} ${shown}: ${problems}`);
+}
+
+function readService(object: unknown, kind: string): Service {
+  const { metadata: found, spec } = read(service, object, kind);
+  const addresses = spec?.clusterIPs.length ? spec.clusterIPs : [spec?.clusterIP ?? ''];
+  return {
+    ...{ ...place(found), name: found.name, labels: found.labels, selector: spec?.selector ?? {} },
+    addresses: addresses.filter((each) => each !== '' && each !== 'None'),
+    udpPorts: (spec?.ports ?? []).filter(({ protocol }) => protocol === 'UDP').map(({ port }) => port),
+  };
 }
 
 function place({ namespace }: z.infer<typeof metadata>): { readonly namespace: string } {
@@ -154,15 +194,21 @@ function place({ namespace }: z.infer<typeof metadata>): { readonly namespace: s
 function readWorkload(object: unknown, kind: string): Workload {
   const found = read(z.object({ metadata }), object, kind).metadata;
   const [group, version] = kind === 'ReplicationController' ? ['', 'v1'] : ['apps', 'v1'];
-  const { pod, object: template } = podOf(
-    { kind: { group, version, kind }, subResource: undefined },
-    isRecord(object) ? object : {},
-  );
+  const { pod, object: template } = templateOf(object, { group, version, kind });
   const priorityClass = ownField(ownField(template, 'spec'), 'priorityClassName');
   return {
     ...{ kind, ...place(found), name: found.name, pod },
     priorityClass: typeof priorityClass === 'string' ? priorityClass : undefined,
   };
+}
+
+function templateOf(object: unknown, kind: Parameters<typeof podOf>[0]['kind']): ReturnType<typeof podOf> {
+  try {
+    return podOf({ kind, subResource: undefined }, isRecord(object) ? object : {});
+  } catch (error) {
+    if (error instanceof AdmissionError) throw refused(object, kind.kind, error.message);
+    throw error;
+  }
 }
 
 function readWebhooks(object: unknown, kind: string): readonly Webhook[] {

@@ -27,8 +27,9 @@ export interface ColdStartFinding {
 export interface ColdStart {
   /** Names of the webhooks of Trellis that pods wait for. Empty: it guards nothing, or is not installed. */
   readonly webhooks: readonly string[];
-  /** Namespaces whose pods it judges although something in them has to start first, and what. */
   readonly findings: readonly ColdStartFinding[];
+  /** All that was recognised as something others depend on, whether it waits or not. */
+  readonly recognised: readonly { readonly role: Role; readonly workload: string }[];
 }
 
 const ownSuffix = '.trellis.quantum.io';
@@ -36,11 +37,24 @@ const ownSuffix = '.trellis.quantum.io';
 export function coldStart(objects: ClusterObjects): ColdStart {
   const guards = guardsOf(objects);
   const own = guards.filter(({ name }) => name.endsWith(ownSuffix));
+  const roles = rolesOf(objects);
   const findings = own.flatMap((guard) => [
     ...waitingForItself(guard, guards, objects),
-    ...infrastructure(guard, objects),
+    ...infrastructure(guard, roles, objects),
   ]);
-  return { webhooks: own.map(({ name }) => name), findings };
+  const recognised = [...roles].map(([workload, role]) => ({ role, workload: nameOf(workload) }));
+  return { webhooks: own.map(({ name }) => name), findings, recognised };
+}
+
+type Roles = ReadonlyMap<Workload, Role>;
+
+function rolesOf(objects: ClusterObjects): Roles {
+  return new Map(
+    objects.workloads.flatMap((workload) => {
+      const role = roleOf(workload, objects);
+      return role === undefined ? [] : [[workload, role] as const];
+    }),
+  );
 }
 
 /** The shortest way from a webhook back to itself, over those that judge the pods by which the one before is served. */
@@ -84,14 +98,11 @@ function cycle(own: Guard, way: readonly Guard[], back: Workload): ColdStartFind
   };
 }
 
-function infrastructure(own: Guard, objects: ClusterObjects): readonly ColdStartFinding[] {
+function infrastructure(own: Guard, roles: Roles, objects: ClusterObjects): readonly ColdStartFinding[] {
   const servers = serversOf(own, objects);
-  return objects.workloads
-    .filter((workload) => !servers.includes(workload) && isGuarded(workload, own, objects))
-    .flatMap((workload) => {
-      const role = roleOf(workload, objects);
-      return role === undefined ? [] : [waiting(workload, role, own)];
-    });
+  return [...roles]
+    .filter(([workload]) => !servers.includes(workload) && isGuarded(workload, own, objects))
+    .map(([workload, role]) => waiting(workload, role, own));
 }
 
 function waiting(workload: Workload, role: Role, { name }: Guard): ColdStartFinding {

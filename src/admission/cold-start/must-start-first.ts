@@ -2,7 +2,7 @@
 
 import { parseReference } from '../../registry/reference.ts';
 import { imagesOf } from '../pod/images.ts';
-import type { ClusterObjects, Workload } from './cluster-objects.ts';
+import type { ClusterObjects, Service, Workload } from './cluster-objects.ts';
 import { podsBehind } from './guards.ts';
 
 export type Role = 'network' | 'dns' | 'registry' | 'storage' | 'critical';
@@ -10,7 +10,7 @@ export type Role = 'network' | 'dns' | 'registry' | 'storage' | 'critical';
 /** Undefined: nothing that shows here depends on it. */
 export function roleOf(workload: Workload, objects: ClusterObjects): Role | undefined {
   if (workload.kind === 'DaemonSet' && hasHostPath(workload, isOfCni)) return 'network';
-  if (isBehind(workload, objects, ({ labels }) => labels['k8s-app'] === dnsLabel)) return 'dns';
+  if (isBehind(workload, objects, isOfDns)) return 'dns';
   const hosts = registryHosts(objects);
   if (isBehind(workload, objects, ({ name, namespace }) => hosts.has(`${name}.${namespace}`))) {
     return 'registry';
@@ -19,8 +19,16 @@ export function roleOf(workload: Workload, objects: ClusterObjects): Role | unde
   return criticalClasses.includes(workload.priorityClass ?? '') ? 'critical' : undefined;
 }
 
-/** What kubeadm and the clouds call the Service of cluster DNS, whatever answers there. */
-const dnsLabel = 'kube-dns';
+/**
+ * What kubeadm and the clouds label the Service of cluster DNS with, whatever answers there; or, as others leave that out, the address
+ * that kubelets are told by convention: the tenth of the network of Services. Other servers of DNS are somebody's application.
+ */
+function isOfDns({ labels, addresses, udpPorts }: Service): boolean {
+  if (labels['k8s-app'] === 'kube-dns') return true;
+  return udpPorts.includes(dnsPort) && addresses.some((address) => /(?:\.10|:a)$/.test(address));
+}
+
+const dnsPort = 53;
 
 /** Built in (scheduling.k8s.io): what a node, or the cluster, does not work without. */
 const criticalClasses = ['system-node-critical', 'system-cluster-critical'];
@@ -42,7 +50,7 @@ function isOfPlugins(path: string): boolean {
 function isBehind(
   workload: Workload,
   objects: ClusterObjects,
-  matches: (service: ClusterObjects['services'][number]) => boolean,
+  matches: (service: Service) => boolean,
 ): boolean {
   return objects.services.some((each) => matches(each) && podsBehind(each, objects).includes(workload));
 }

@@ -3,11 +3,14 @@
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { type ClusterObjects, readClusterObjects } from '../../admission/cold-start/cluster-objects.ts';
-import { type ColdStartFinding, coldStart } from '../../admission/cold-start/deadlocks.ts';
+import { type ColdStart, type ColdStartFinding, coldStart } from '../../admission/cold-start/deadlocks.ts';
+import { judgedVersionOf } from '../../admission/pod/pod-of.ts';
+import { ownField } from '../../model/manifest.ts';
 import { escapeInvisible } from '../../model/problem.ts';
 import { CliError } from '../errors.ts';
 import { readManifestFiles, refuseTwoStreams } from '../manifest-files.ts';
 import { print, printJson } from '../output.ts';
+import { knowledgeOf } from './known-kinds.ts';
 
 export interface CheckOptions {
   readonly json?: true;
@@ -21,52 +24,92 @@ export async function runCheck(
 ): Promise<void> {
   refuseTwoStreams(paths);
   const files = await readManifestFiles('the objects', paths);
-  const objects = readClusterObjects(
-    files.flatMap(({ manifests }) => manifests.map(({ content }) => content)),
-  );
-  refusePart(objects);
-  const { webhooks, findings } = coldStart(objects);
+  const contents = files.flatMap(({ manifests }) => manifests.map(({ content }) => content));
+  for (const content of contents) refuseUnknownKind(content);
+  const objects = readClusterObjects(contents);
+  const { webhooks, findings, recognised } = coldStart(objects);
   if (webhooks.length === 0) {
     throw new CliError('ERR_USAGE', 'there is no webhook of Trellis in these objects that pods wait for', {
       hint: 'before it is installed, give what `helm template trellis charts/trellis -n NAMESPACE` prints as well',
     });
   }
+  refusePart(objects, webhooks);
   const deadlocks = findings.filter(({ severity }) => severity === 'deadlock');
-  if (json) printJson(command, { ok: deadlocks.length === 0, webhooks, findings });
-  else for (const line of linesOf(findings, webhooks, objects)) print(command, line);
+  if (json) printJson(command, { ok: deadlocks.length === 0, webhooks, findings, recognised });
+  else
+    for (const line of [...linesOf(findings, webhooks), ...recognisedLines(recognised)]) print(command, line);
   if (deadlocks.length === 0) return;
   throw new CliError('ERR_CHECK_FAILED', 'the cluster would not come up again', {
     hint: `exempt what has to start first: exemptNamespaces of the chart, ${namespacesOf(deadlocks)}`,
   });
 }
 
-/** Of a part of a cluster the answer would be green for what is not in it. */
-function refusePart({ namespaces, workloads, services }: ClusterObjects): void {
-  const missing = [
-    ...(namespaces.size === 0 ? ['Namespaces'] : []),
-    ...(workloads.length === 0 ? ['DaemonSets or Deployments'] : []),
-    ...(services.length === 0 ? ['Services'] : []),
-  ];
-  if (missing.length === 0) return;
-  throw new CliError('ERR_USAGE', `there are no ${missing.join(', and no ')} in these objects`, {
-    hint: 'every cluster has some: see `trellis check --help` for what to ask it for',
-  });
+/** To pass it over would look like a yes. */
+function refuseUnknownKind(content: unknown): void {
+  const [apiVersion, kind] = [ownField(content, 'apiVersion'), ownField(content, 'kind')];
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') {
+    throw new CliError('ERR_USAGE', 'there is something in these objects without apiVersion and kind');
+  }
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+  if (judgedVersionOf(kind) === apiVersion) return;
+  const known = knowledgeOf(group, kind);
+  if ('mistake' in known) {
+    throw new CliError('ERR_USAGE', `${kind}: ${known.mistake}`, { hint: known.hint });
+  }
 }
 
-function linesOf(
-  findings: readonly ColdStartFinding[],
-  webhooks: readonly string[],
-  { namespaces, workloads }: ClusterObjects,
-): readonly string[] {
+/**
+ * Of a part of a cluster the answer would be green for what is not in it, as when kubectl may not list a kind: it says so on standard
+ * error, and prints the rest. What the chart brings along does not count.
+ */
+function refusePart(objects: ClusterObjects, webhooks: readonly string[]): void {
+  const ours = objects.webhooks.filter(({ name }) => webhooks.includes(name));
+  const own = new Set(ours.map(({ service }) => service?.namespace));
+  const others = objects.workloads.filter(({ namespace }) => !own.has(namespace));
+  const missing = [
+    ...(objects.namespaces.size === 0 ? ['Namespaces'] : []),
+    ...(others.some(({ kind }) => kind === 'DaemonSet') ? [] : ['DaemonSets']),
+    ...(objects.services.some(({ namespace }) => !own.has(namespace)) ? [] : ['Services']),
+  ];
+  if (missing.length === 0) return;
+  throw new CliError(
+    'ERR_USAGE',
+    `there are no ${missing.join(', and no ')} of the cluster in these objects`,
+    {
+      hint: 'every cluster has some: see whether kubectl was allowed to list them, and `trellis check --help` for what to ask it for',
+    },
+  );
+}
+
+function linesOf(findings: readonly ColdStartFinding[], webhooks: readonly string[]): readonly string[] {
   if (findings.length === 0) {
-    const seen = `${workloads.length} workloads in ${namespaces.size} namespaces were looked at`;
-    return [`${pc.green('ok')}  nothing that has to start first waits for ${webhooks.join(', ')}: ${seen}`];
+    return [`${pc.green('ok')}  nothing that has to start first waits for ${webhooks.join(', ')}`];
   }
   return findings.map(({ severity, workload, message, code }) => {
     const head = severity === 'deadlock' ? pc.red('DEADLOCK') : pc.yellow('delay');
     return `${head}  ${escapeInvisible(`${workload}: ${message} (${code})`)}`;
   });
 }
+
+/** Whoever reads it can tell what was not: the answer says nothing about that. */
+function recognisedLines(recognised: ColdStart['recognised']): readonly string[] {
+  return Object.entries(roleTexts).flatMap(([role, text]) => {
+    const found = recognised.filter((each) => each.role === role).map(({ workload }) => workload);
+    if (found.length === 0 && !expected.includes(role)) return [];
+    return [escapeInvisible(`  ${text}: ${found.length === 0 ? 'none was recognised' : found.join(', ')}`)];
+  });
+}
+
+/** Every cluster has them, if not always as pods. */
+const expected: readonly string[] = ['network', 'dns'];
+
+const roleTexts: Readonly<Record<ColdStart['recognised'][number]['role'], string>> = {
+  network: 'network of pods',
+  dns: 'cluster DNS',
+  registry: 'registries in the cluster',
+  storage: 'storage drivers',
+  critical: 'of a critical priority class',
+};
 
 function namespacesOf(findings: readonly ColdStartFinding[]): string {
   return [...new Set(findings.map(({ namespace }) => namespace))].sort().join(', ');

@@ -62,7 +62,7 @@ function webhook(name: string, place: string, given: Webhook = {}) {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: `${kind}WebhookConfiguration`,
-    metadata: { name: name.split('.')[0] },
+    metadata: { name: `of-${name}` },
     webhooks: [{ name, failurePolicy, clientConfig, namespaceSelector, objectSelector, rules }],
   };
 }
@@ -132,7 +132,7 @@ describe('other webhooks', () => {
       severity: 'deadlock',
       workload: 'Deployment kyverno/kyverno',
       namespace: 'kyverno',
-      message: expect.stringContaining('validate.kyverno.example (validate)'),
+      message: expect.stringContaining('validate.kyverno.example (of-validate.kyverno.example)'),
     });
     expect(more).toEqual([]);
   });
@@ -173,6 +173,11 @@ describe('other webhooks', () => {
 
 describe('what has to start first', () => {
   const dns = { ...service('dns/coredns', { 'k8s-app': 'kube-dns' }) };
+  /** Without the label, as some distributions have it. */
+  const served = (clusterIP: string, protocol = 'UDP') => ({
+    ...service('dns/coredns'),
+    spec: { selector: { app: 'coredns' }, clusterIP, ports: [{ port: 53, protocol }] },
+  });
   test.each([
     ['network-waits', [workload('net/cni', { kind: 'DaemonSet', hostPath: '/etc/cni/net.d' })]],
     [
@@ -180,6 +185,8 @@ describe('what has to start first', () => {
       [workload('net/cni', { kind: 'DaemonSet', hostPath: '/var/lib/rancher/agent/etc/cni/net.d' })],
     ],
     ['dns-waits', [workload('dns/coredns'), dns]],
+    ['dns-waits', [workload('dns/coredns'), served('172.30.0.10')]],
+    ['dns-waits', [workload('dns/coredns'), served('fd00:10:96::a')]],
     [
       'registry-waits',
       [
@@ -221,6 +228,8 @@ describe('what has to start first', () => {
         workload('a/b', { image: 'core.harbor.example/app:1' }),
       ],
     ],
+    ["somebody's server of DNS", [workload('dns/coredns'), served('172.30.4.110')]],
+    ['a web server at the tenth address', [workload('dns/coredns'), served('172.30.0.10', 'TCP')]],
     ['a Service that selects nothing', [workload('dns/x'), { ...dns, spec: {} }]],
   ] as const)('not %s', (_, objects) => {
     expect(found(ours(), ...objects)).toEqual([]);
@@ -238,7 +247,19 @@ describe('what has to start first', () => {
   });
 });
 
+test('what was recognised is told, also where it does not wait', () => {
+  const cni = workload('kube-system/kindnet', { kind: 'DaemonSet', hostPath: '/opt/cni/bin' });
+  const { recognised, findings: none } = coldStart(readClusterObjects([...installed, ours(), cni]));
+  expect([recognised, none]).toEqual([[{ role: 'network', workload: 'DaemonSet kube-system/kindnet' }], []]);
+});
+
 describe('objects', () => {
+  test('that are given twice count once, the last of them', () => {
+    const twice = workload('a/b', { kind: 'DaemonSet', hostPath: '/opt/cni/bin' });
+    expect(found(ours(), twice, twice)).toHaveLength(1);
+    expect(found(ours(), twice, workload('a/b', { kind: 'DaemonSet' }))).toEqual([]);
+  });
+
   test('of other groups with the same kinds are passed over', () => {
     const foreign = { ...service('a/b'), apiVersion: 'serving.knative.dev/v1' };
     expect(readClusterObjects([foreign, { kind: 'Service' }, null, 'text'])).toMatchObject({ services: [] });
@@ -248,7 +269,7 @@ describe('objects', () => {
     [
       'a webhook without a name',
       { ...ours(), webhooks: [{}] },
-      /ValidatingWebhookConfiguration validate: .*name/,
+      /ValidatingWebhookConfiguration of-validate.*: .*name/,
     ],
     ['a selector that is none', { ...service('a/b'), spec: { selector: 'app' } }, /Service b: .*selector/],
     ['a namespace without metadata', { apiVersion: 'v1', kind: 'Namespace' }, /Namespace without a name/],
@@ -261,6 +282,11 @@ describe('objects', () => {
 
   test('a workload whose template cannot be read is refused', () => {
     const broken = { ...workload('a/b'), spec: {} };
-    expect(() => readClusterObjects([broken])).toThrow(expect.objectContaining({ code: 'ERR_POD_INVALID' }));
+    expect(() => readClusterObjects([broken])).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OBJECT_INVALID',
+        message: expect.stringContaining('Deployment b'),
+      }),
+    );
   });
 });

@@ -52,7 +52,10 @@ describe('a cluster', () => {
     expect(outcome.stdout).toBe(
       [
         'DEADLOCK  DaemonSet calico-system/calico-system: its pods wait for validate.trellis.quantum.io, and validate.trellis.quantum.io waits for them: it makes the network of pods (CNI) (network-waits)',
-        'delay  DaemonSet csi/csi: its pods wait for validate.trellis.quantum.io: it is the part of a storage driver (CSI) that volumes on its node need (storage-waits)\n',
+        'delay  DaemonSet csi/csi: its pods wait for validate.trellis.quantum.io: it is the part of a storage driver (CSI) that volumes on its node need (storage-waits)',
+        '  network of pods: DaemonSet calico-system/calico-system',
+        '  cluster DNS: none was recognised',
+        '  storage drivers: DaemonSet csi/csi\n',
       ].join('\n'),
     );
     expect(outcome.stderr).toMatch(
@@ -67,11 +70,15 @@ describe('a cluster', () => {
     expect(stdout).toMatch(/^delay {2}DaemonSet csi\/csi/);
   });
 
-  test('with nothing to say about says what was looked at', async () => {
+  test('with nothing to say about says what was recognised', async () => {
     const { exitCode, stdout } = await check([namespace, service, webhook, daemonSet('app', '/srv')]);
     expect([exitCode, stdout]).toEqual([
       0,
-      'ok  nothing that has to start first waits for validate.trellis.quantum.io: 1 workloads in 1 namespaces were looked at\n',
+      [
+        'ok  nothing that has to start first waits for validate.trellis.quantum.io',
+        '  network of pods: none was recognised',
+        '  cluster DNS: none was recognised\n',
+      ].join('\n'),
     ]);
   });
 
@@ -82,7 +89,19 @@ describe('a cluster', () => {
       ok: false,
       webhooks: ['validate.trellis.quantum.io'],
       findings: [{ code: 'network-waits', severity: 'deadlock', namespace: 'calico-system' }],
+      recognised: [{ role: 'network', workload: 'DaemonSet calico-system/calico-system' }],
     });
+  });
+
+  test('with values that are not installed yet: they come after what is', async () => {
+    const rest = await files.write('rest.yaml', list(namespace, service, network, webhook));
+    const [first] = webhook.webhooks;
+    const values = ['trellis-system', 'calico-system'];
+    const matchExpressions = [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values }];
+    const next = { ...webhook, webhooks: [{ ...first, namespaceSelector: { matchExpressions } }] };
+    const rendered = await files.write('next.yaml', next);
+    expect((await trellis('check', rest, rendered)).exitCode).toBe(0);
+    expect((await trellis('check', rendered, rest)).exitCode).toBe(1);
   });
 
   test('in several files', async () => {
@@ -99,16 +118,27 @@ describe('refused is', () => {
     expectFailure(await check([namespace, service, network]), 2, /no webhook of Trellis/, /helm template/);
   });
 
+  const ours = { name: 'trellis-webhook', namespace: 'trellis-system' };
   test.each([
     ['Namespaces', [service, webhook, network]],
-    ['Services', [namespace, webhook, network]],
-    ['DaemonSets or Deployments', [namespace, service, webhook]],
-  ])('a cluster without %s', async (what, objects) => {
-    expectFailure(await check(objects), 2, new RegExp(`there are no ${what} in these`));
+    ['Services', [namespace, webhook, network, { ...service, metadata: ours }]],
+    ['DaemonSets', [namespace, service, webhook, { ...network, kind: 'Deployment' }]],
+    ['DaemonSets', [namespace, service, webhook, { ...network, metadata: ours }]],
+    ['DaemonSets, and no Services', [namespace, webhook]],
+  ])('a cluster without %s, whatever the chart brings along', async (what, objects) => {
+    expectFailure(await check(objects), 2, new RegExp(`there are no ${what} of the cluster in these`));
+  });
+
+  test('a kind that there is not', async () => {
+    const misspelt = { ...network, kind: 'DaemnSet' };
+    expectFailure(await check([namespace, service, webhook, misspelt]), 2, /DaemnSet/, /DaemonSet\?/);
+    expectFailure(await check([{ ...network, apiVersion: 'apps/v1beta2' }]), 2, /DaemonSet/, /apps\/v1/);
+    expectFailure(await check([{ kind: 'Service' }]), 2, /without apiVersion/);
   });
 
   test('an object that no API server would have taken', async () => {
     expectFailure(await check([{ ...service, spec: { selector: 1 } }]), 2, /Service kubernetes: .*selector/);
+    expectFailure(await check([{ ...network, spec: {} }]), 2, /DaemonSet calico-system: .*template/);
   });
 
   test('standard input twice', async () => {
