@@ -31,6 +31,8 @@ export interface HandlerOptions {
   readonly events: EventRecorder;
   readonly metrics: AdmissionMetrics;
   readonly log: Logger;
+  /** Runs what nobody waits for once the answer is on its way: `setImmediate` unless given. */
+  readonly afterwards?: (work: () => void) => unknown;
 }
 
 export function createHandlers(options: HandlerOptions): {
@@ -38,22 +40,37 @@ export function createHandlers(options: HandlerOptions): {
   readonly mutate: Handler;
 } {
   const log = componentLogger(options.log, 'admission');
+  const { afterwards: schedule = setImmediate } = options;
+  const afterwards = (work: () => void): unknown => schedule(() => guarded(log, work));
   return {
     validate: async (body, signal) =>
       await answer('validate', body, { ...options, log }, async (request, seconds) => {
         const decision = await judgeRequest(request, options.context(), signal);
-        recordDecision(options.metrics, request, decision, seconds());
-        say(log, request, decision);
-        options.events.record(request, decision);
+        const took = seconds();
+        afterwards(() => {
+          recordDecision(options.metrics, request, decision, took);
+          say(log, request, decision);
+          options.events.record(request, decision);
+        });
         return decisionReview(request.uid, decision);
       }),
     mutate: async (body, signal) =>
       await answer('mutate', body, { ...options, log }, async (request, seconds) => {
         const patch: JsonPatch = await mutate(request, options.context(), signal);
-        recordMutation(options.metrics, request, patch.length > 0, seconds());
+        const took = seconds();
+        afterwards(() => recordMutation(options.metrics, request, patch.length > 0, took));
         return patchReview(request.uid, patch);
       }),
   };
+}
+
+/** The answer is given: a defect in what records it must not end the process, and all other answers with it. */
+function guarded(log: Logger, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    log.error({ err: error }, 'what was answered could not be recorded');
+  }
 }
 
 /** What cannot be judged is answered with a refusal that says why; a defect is left to the server, and logged by it. */

@@ -27,8 +27,27 @@ export type SidecarCheck =
  * @param should whether the pod has to have one. Where it need not, one that is there must still be genuine.
  */
 export function checkSidecar(pod: PodObject, should: boolean, settings: SidecarSettings): SidecarCheck {
+  return presentSidecar(pod, settings) ?? (should ? missing : { state: 'ok', revision: undefined });
+}
+
+/** One decision asks several times, about the same object, which nobody changes. */
+const checked = new WeakMap<
+  PodObject,
+  { readonly by: SidecarSettings; readonly check: SidecarCheck | undefined }
+>();
+
+/** Undefined: nothing in the pod bears a name of the sidecar's. */
+function presentSidecar(pod: PodObject, settings: SidecarSettings): SidecarCheck | undefined {
+  const before = checked.get(pod);
+  if (before?.by === settings) return before.check;
+  const check = checkPresent(pod, settings);
+  checked.set(pod, { by: settings, check });
+  return check;
+}
+
+function checkPresent(pod: PodObject, settings: SidecarSettings): SidecarCheck | undefined {
   const places = reservedPlaces(pod);
-  if (places.length === 0) return should ? missing : { state: 'ok', revision: undefined };
+  if (places.length === 0) return undefined;
   const misplaced = misplacedIn(places);
   if (misplaced !== undefined) return misplaced;
   const revision = settings.revisions.find((each) => differenceFrom(pod, each) === undefined);

@@ -30,9 +30,8 @@ function differenceOf(expected: unknown, found: unknown): Difference | undefined
     return first(longer(expected, found).keys(), (index) => differenceOf(expected[index], found[index]));
   }
   if (isRecord(expected) && isRecord(found)) {
-    return first(new Set([...Object.keys(expected), ...Object.keys(found)]), (field) =>
-      differenceOf(ownField(expected, field), ownField(found, field)),
-    );
+    const difference = (field: string) => differenceOf(ownField(expected, field), ownField(found, field));
+    return first(Object.keys(expected), difference) ?? first(Object.keys(found), difference, expected);
   }
   return expected === found ? undefined : { path: [], expected, found };
 }
@@ -49,11 +48,14 @@ function longer<T>(a: readonly T[], b: readonly T[]): readonly T[] {
   return a.length >= b.length ? a : b;
 }
 
+/** @param less what was compared already */
 function first<Key extends string | number>(
   keys: Iterable<Key>,
   differenceAt: (key: Key) => Difference | undefined,
+  less: object = {},
 ): Difference | undefined {
   for (const key of keys) {
+    if (Object.hasOwn(less, key)) continue;
     const difference = differenceAt(key);
     if (difference !== undefined) return { ...difference, path: [key, ...difference.path] };
   }

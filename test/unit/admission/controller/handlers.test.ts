@@ -30,7 +30,10 @@ interface Answer {
   };
 }
 
-function handlers(context: () => AdmissionContext = () => contextOf(signedRegistry(), [policyOf()])) {
+function handlers(
+  context: () => AdmissionContext = () => contextOf(signedRegistry(), [policyOf()]),
+  more: Partial<Parameters<typeof createHandlers>[0]> = {},
+) {
   const metrics = createMetrics('test');
   const lines: string[] = [];
   const recorded: [AdmissionRequest, AdmissionDecision][] = [];
@@ -38,6 +41,9 @@ function handlers(context: () => AdmissionContext = () => contextOf(signedRegist
     ...{ context, metrics, exemptNamespaces: new Set(['kube-system']) },
     events: { record: (request, decision) => void recorded.push([request, decision]) },
     log: createLogger({ level: 'info', format: 'json', write: (line) => void lines.push(line) }),
+    // At once: what was recorded can be looked at when the answer is there.
+    afterwards: (work) => work(),
+    ...more,
   });
   return {
     validate: async (body: unknown) => (await made.validate(body, signal)) as Answer,
@@ -47,6 +53,35 @@ function handlers(context: () => AdmissionContext = () => contextOf(signedRegist
     recorded,
   };
 }
+
+describe('what is recorded', () => {
+  const signed = review(signedImage);
+
+  test('waits until the answer is on its way', async () => {
+    const waiting: (() => void)[] = [];
+    const afterwards = (work: () => void) => waiting.push(work);
+    const { validate, mutate, requests, recorded } = handlers(undefined, { afterwards });
+    expect((await validate(signed)).response.allowed).toBe(true);
+    await mutate(signed);
+    expect([await requests(), recorded]).toEqual([{}, []]);
+    for (const work of waiting) work();
+    expect(await requests()).toEqual({
+      '{webhook="validate",kind="Pod",result="allowed"}': 1,
+      '{webhook="mutate",kind="Pod",result="allowed"}': 1,
+    });
+    expect(recorded).toHaveLength(1);
+  });
+
+  test('and a defect in it ends nothing: the next one is answered', async () => {
+    const record = () => {
+      throw new Error('a defect');
+    };
+    const { validate, logged } = handlers(undefined, { events: { record } });
+    expect((await validate(signed)).response.allowed).toBe(true);
+    expect((await validate(signed)).response.allowed).toBe(true);
+    expect(logged()).toMatchObject(Array(2).fill({ level: 50, err: { message: 'a defect' } }));
+  });
+});
 
 describe('validate', () => {
   test('what is in order is allowed, counted, and no more', async () => {
