@@ -4,6 +4,8 @@
 export interface Advice {
   /** A registry, a key management service or the time did not let something be known. */
   readonly notKnown: string;
+  /** A registry says that there is no such image, or does not let it be seen: it says the same in both cases. */
+  readonly notFound: string;
   /** A policy, or what it refers to, is of no use. */
   readonly policyUnusable: string;
   /** What the mutating webhook writes into a pod (digests, full names) is not there. */
@@ -16,6 +18,8 @@ export interface Advice {
 export const clusterAdvice: Advice = {
   notKnown:
     'try again; if it stays so, have those who run the webhook see whether it reaches the registry, with the pull secrets of the pod, and within timeoutSeconds of the webhook configurations',
+  notFound:
+    'registries also say this to whom they do not let see the repository: then see the pull secrets of the pod',
   policyUnusable: 'have those who keep the policy correct it, or the ConfigMap that it refers to',
   notWritten: 'or see why the mutating webhook has not (of pods with hostNetwork it changes nothing)',
   noSidecar:

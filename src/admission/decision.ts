@@ -16,6 +16,8 @@ export const findingCodes = [
   /** It lacks a signature, or an attestation, that is asked for. */
   'image-not-verified',
   'image-revoked',
+  /** Its registry answers that there is no such image, so that no kubelet with the same credentials could pull it either. */
+  'image-not-found',
   /** The registry, a key management service, or the time: says nothing about the image. */
   'image-unknown',
   /** Keys, a trusted root or a condition of a policy are of no use: says nothing about the image, and stays so. */
@@ -73,7 +75,10 @@ export interface AdmissionDecision {
   readonly unchanged: boolean;
 }
 
-/** Denied for nothing but what could not be judged: that says nothing about the object, and later it may pass. */
+/**
+ * Denied for nothing but what could not be judged: that says nothing about the object, and later it may pass. That there is no such
+ * image is an answer: whoever asks again gets the same until somebody pushes it, or corrects the name.
+ */
 export function isUnanswered({
   allowed,
   findings,

@@ -2,8 +2,9 @@
 
 import { type Issue, isRecord, type Manifest, ownField } from '../model/manifest.ts';
 import { namespacedName, type Policy } from '../model/mesh.ts';
+import { isDnsLabel } from '../model/names.ts';
 import type { ManifestParser } from '../model/parse.ts';
-import { hasErrors, type Problem, quote } from '../model/problem.ts';
+import { formatProblem, hasErrors, type Problem, quote } from '../model/problem.ts';
 import { createMeshManifestParser } from '../policy/manifest-parser.ts';
 import { readCustomResourceDefinitions } from '../sources/crds.ts';
 import { readManifestFiles, refusedFile } from './manifest-files.ts';
@@ -12,23 +13,37 @@ export interface PolicyFiles {
   readonly policies: readonly Policy[];
   /** The bytes of an entry of a ConfigMap in one of the files. */
   configMap(namespace: string, name: string, key: string): Uint8Array | undefined;
+  /** Policies that cannot be used and were spared, as sentences. */
+  readonly spared: readonly string[];
 }
 
 type Entries = ReadonlyMap<string, Uint8Array>;
 
 /**
  * @param paths files, directories, `-` for standard input
+ * @param isSpared of the namespace of a policy: where it cannot be used, nothing else has to suffer for it
  * @throws CliError ERR_USAGE that names every error in the first file that has one
  */
-export async function readPolicyFiles(paths: readonly string[]): Promise<PolicyFiles> {
+export async function readPolicyFiles(
+  paths: readonly string[],
+  isSpared: (namespace: string) => boolean = () => false,
+): Promise<PolicyFiles> {
+  const spared: string[] = [];
   const parse = createMeshManifestParser(await readCustomResourceDefinitions());
   const policies = new Map<string, Policy>();
   const configMaps = new Map<string, Entries>();
   for (const { path, manifests } of await readManifestFiles('the policy file', paths)) {
-    const problems = manifests.flatMap((manifest) => addManifest({ policies, configMaps }, manifest, parse));
+    const problems = manifests.flatMap((manifest) => {
+      const found = addManifest({ policies, configMaps }, manifest, parse);
+      const namespace = namespaceOfPolicy(manifest);
+      if (!hasErrors(found) || namespace === undefined || !isSpared(namespace)) return found;
+      spared.push(found.map(formatProblem).join('; '));
+      return [];
+    });
     if (hasErrors(problems)) throw refusedFile(path, problems);
   }
   return {
+    spared,
     policies: [...policies.values()],
     configMap: (namespace, name, key) => configMaps.get(`${namespace}/${name}`)?.get(key),
   };
@@ -58,6 +73,13 @@ function addManifest(
   if (policies.has(name)) problems.push(twice(manifest, resource.kind, name));
   policies.set(name, resource);
   return problems;
+}
+
+/** Undefined where it is no policy, or its namespace is none: then nobody knows where it should hold. */
+function namespaceOfPolicy({ content }: Manifest): string | undefined {
+  if (ownField(content, 'kind') !== 'QuantumSecurityPolicy') return undefined;
+  const namespace = ownField(ownField(content, 'metadata'), 'namespace') ?? 'default';
+  return typeof namespace === 'string' && isDnsLabel(namespace) ? namespace : undefined;
 }
 
 /** With the place in the file. */

@@ -1,12 +1,14 @@
 // The options of every command that speaks to registries, and the client they make.
 
+import { stat } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CredentialSource } from '../registry/auth/credentials.ts';
 import type { RegistryAccess, RegistryClient } from '../registry/client.ts';
 import { defaultRegistryLimits } from '../registry/limits.ts';
 import { parseRegistry } from '../registry/reference.ts';
 import type { TransportOptions } from '../registry/transport.ts';
-import { readNamedFile } from './named-file.ts';
+import { CliError } from './errors.ts';
+import { namingFile, readNamedFile } from './named-file.ts';
 import { collect, duration } from './options.ts';
 
 /** A bundle of all public CAs has 200 KB. */
@@ -94,8 +96,19 @@ export async function transportOptionsOf(options: RegistryClientOptions): Promis
 export async function credentialsOf({
   dockerConfig: directory,
 }: Pick<RegistryClientOptions, 'dockerConfig'>): Promise<CredentialSource> {
+  if (directory !== undefined) await refuseMissing(directory);
   const { dockerCredentials } = await import('../registry/auth/docker-config.ts');
   return dockerCredentials({ env: process.env, directory });
+}
+
+/** Credentials that are not found are none, and a registry would be blamed for what it says to anybody. */
+async function refuseMissing(directory: string): Promise<void> {
+  const what = '--docker-config';
+  const isDirectory = await namingFile(what, directory, async () => (await stat(directory)).isDirectory());
+  if (isDirectory) return;
+  throw new CliError('ERR_USAGE', `${what} ${directory}: it is a file`, {
+    hint: 'give the directory that config.json is in',
+  });
 }
 
 async function readCa(file: string): Promise<string> {

@@ -57,10 +57,9 @@ export function buildMeshState(
     rootNamespace: options.rootNamespace,
     workloads: buildWorkloads(collected, targets, protocols),
     services: buildServices(collected, slicesOf, protocols),
-    policies: mapValues(collected.policies, ({ resource: { namespace, name, spec } }) => ({
-      namespace,
-      name,
-      spec,
+    policies: mapValues(collected.policies, ({ resource: { namespace, name, spec, unusable } }) => ({
+      ...{ namespace, name, spec },
+      ...(unusable !== undefined && { unusable }),
     })),
     quantumServices: mapValues(collected.quantumServices, ({ resource: { namespace, name, spec } }) => ({
       namespace,

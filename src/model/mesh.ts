@@ -73,6 +73,8 @@ export interface Policy {
   readonly namespace: string;
   readonly name: string;
   readonly spec: QuantumSecurityPolicySpec;
+  /** Set where it only stands in for one that cannot be used, and allows nothing: what is wrong with that one. */
+  readonly unusable?: string;
 }
 
 export interface QuantumService {

@@ -71,6 +71,8 @@ export interface QuantumServiceResource extends Named<'QuantumService'> {
 
 export interface PolicyResource extends Named<'QuantumSecurityPolicy'> {
   readonly spec: QuantumSecurityPolicySpec;
+  /** See Policy. */
+  readonly unusable?: string;
 }
 
 export type Resource =

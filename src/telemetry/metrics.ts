@@ -57,6 +57,7 @@ const findingCodes = [
   'image-denied',
   'image-not-verified',
   'image-revoked',
+  'image-not-found',
   'image-unknown',
   'policy-unusable',
   'sidecar-missing',

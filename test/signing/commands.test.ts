@@ -94,6 +94,26 @@ describe.each(registryKinds)('on %s', (kind) => {
     expect(await trellis('verify', ...verifiers, reference)).toMatchObject({ status: 0 });
   });
 
+  test('keys that no policy could ask for together sign nothing', async () => {
+    const { reference } = await pushTestImage(registry, { repository: 'twins' });
+    const keys = ['--key', 'ci.p256.key', '--key', 'other.p256.key'];
+    const { status, stderr } = await trellis('sign', ...keys, reference);
+    expect(status).toBe(2);
+    expect(stderr).toContain('two of these keys are of ECDSA-P256');
+    expect(await attached(reference)).toEqual([]);
+  });
+
+  test('a tag that is not there is told with what to look at', async () => {
+    for (const argv of [
+      ['sign', ...signers],
+      ['verify', ...verifiers],
+    ]) {
+      const { status, stderr } = await trellis(...argv, `${registry.host}/nowhere:1`);
+      expect(status).toBe(3);
+      expect(stderr).toMatch(/check the name and the tag.*\n {2}registries also say this/);
+    }
+  });
+
   test('either half stripped is a denial that names what is missing', async () => {
     for (const half of ['ECDSA-P256', 'ML-DSA-65']) {
       const image = await pushTestImage(registry, { repository: 'stripped' });

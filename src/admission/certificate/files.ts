@@ -4,11 +4,12 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fromPem } from '../../crypto/pem.ts';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
+import { shortenChars } from '../review/shorten.ts';
 import { CertificateError } from './errors.ts';
 import { ServingHolder, type ServingPair, type ServingSource } from './serving-pair.ts';
 
 export type FileWarning =
-  /** It is served, and API servers will refuse it. */
+  /** It is served, and API servers will refuse it; `wrong-name`: those that call through the Service. */
   { readonly kind: 'expired' | 'not-yet-valid' | 'wrong-name' | 'wrong-algorithm'; readonly message: string };
 
 export interface CertificateFilesOptions {
@@ -16,8 +17,8 @@ export interface CertificateFilesOptions {
   readonly certificate: string;
   /** PEM, not encrypted. */
   readonly key: string;
-  /** DNS names by which API servers call. */
-  readonly names: readonly string[];
+  /** DNS name that API servers ask for when they call through a Service. */
+  readonly serviceName: string;
   readonly signal: AbortSignal;
   readonly report: {
     /** Other files are there and cannot be served; what was served goes on being served. */
@@ -48,7 +49,7 @@ export async function watchCertificateFiles(options: CertificateFilesOptions): P
   let served = first;
   const look = (): void => {
     report.expiry('leaf', served.leaf.validToDate);
-    for (const warning of warningsOf(served, options.names, clock.now())) report.warning(warning);
+    for (const warning of warningsOf(served, options.serviceName, clock.now())) report.warning(warning);
   };
   look();
   const run = async (): Promise<void> => {
@@ -126,10 +127,13 @@ function refusal(file: string, problem: string): CertificateError {
   return new CertificateError('ERR_SERVING_CERTIFICATE_FILES', `${file} ${problem}; write it anew`);
 }
 
+/** A certificate can have hundreds. */
+const maxNamesChars = 500;
+
 /** What API servers verify with: Go's crypto/tls has these. */
 const verifiableKeys: readonly (string | undefined)[] = ['rsa', 'ec', 'ed25519'];
 
-function warningsOf({ leaf }: Found, names: readonly string[], now: Date): FileWarning[] {
+function warningsOf({ leaf }: Found, serviceName: string, now: Date): FileWarning[] {
   const warnings: FileWarning[] = [];
   const warn = (kind: FileWarning['kind'], problem: string): void => {
     const message = `the serving certificate ${problem}: API servers refuse it, and nothing is admitted; replace it`;
@@ -137,8 +141,13 @@ function warningsOf({ leaf }: Found, names: readonly string[], now: Date): FileW
   };
   if (now > leaf.validToDate) warn('expired', `ended at ${leaf.validToDate.toISOString()}`);
   if (now < leaf.validFromDate) warn('not-yet-valid', `begins at ${leaf.validFromDate.toISOString()}`);
-  const missing = names.filter((name) => leaf.checkHost(name, { subject: 'never' }) === undefined);
-  if (missing.length > 0) warn('wrong-name', `is not for ${missing.join(', ')}`);
+  if (leaf.checkHost(serviceName, { subject: 'never' }) === undefined) {
+    const names = shortenChars(leaf.subjectAltName ?? 'no name', maxNamesChars);
+    warnings.push({
+      kind: 'wrong-name',
+      message: `the serving certificate is for ${names}, and not for ${serviceName}: API servers that call through that Service refuse it; those that are given a URL ask for the name in the URL`,
+    });
+  }
   const { asymmetricKeyType } = leaf.publicKey;
   if (!verifiableKeys.includes(asymmetricKeyType))
     warn('wrong-algorithm', `has a key of ${asymmetricKeyType}`);

@@ -10,7 +10,11 @@ import { componentLogger, type Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Readiness } from '../../telemetry/readiness.ts';
 import type { AdmissionContext } from '../context.ts';
-import { createImageJudge, type ImageJudgeOptions } from '../images/create-image-judge.ts';
+import {
+  createImageJudge,
+  type ImageJudgeOptions,
+  type OwnedImageJudge,
+} from '../images/create-image-judge.ts';
 import { kubeKeySources } from '../pull-credentials/kube-key-sources.ts';
 import { kubePullCredentials } from '../pull-credentials/kube-pull-credentials.ts';
 import { imageJudgeMetrics } from '../report/admission-metrics.ts';
@@ -22,6 +26,7 @@ import { startWebhookServer } from '../server/server.ts';
 import type { SidecarSettings } from '../sidecar/settings.ts';
 import { createHandlers } from './handlers.ts';
 import { watchPolicies } from './policies.ts';
+import { seldom } from './seldom.ts';
 import { type CertificateSettings, openServingCertificate } from './serving-certificate.ts';
 
 export interface AdmissionControllerOptions {
@@ -59,27 +64,42 @@ export interface AdmissionControllerOptions {
 export interface AdmissionController {
   /** `host:port` */
   readonly address: string;
+  /** Resolves when the policies are known: until then every question is answered with a refusal. Never rejects. */
+  readonly ready: Promise<void>;
   /** To be called before metrics are read. */
   refreshMetrics(): void;
   /** Resolves when the last question is answered, or the time for it is over. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Resolves when it serves. @throws WebhookServerError, CertificateError, RegistryError; the reason of `signal` */
+/** Resolves when it answers; see `ready`. @throws WebhookServerError, CertificateError, RegistryError; the reason of `signal` */
 export async function startAdmissionController(
   options: AdmissionControllerOptions,
 ): Promise<AdmissionController> {
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
+  // First of all, because it refuses options that cannot be meant: nobody should take a Lease with them.
+  const judge = startJudge(options);
   const election = startElection({ ...options, signal });
   try {
-    return await startServing({ ...options, signal }, election);
+    return await startServing({ ...options, signal }, judge, election);
   } catch (error) {
     // What has been started already would go on, and a Lease held by nobody keeps the others waiting.
     failure.abort(error);
-    await election.ended;
+    await Promise.all([election.ended, judge.close()]);
     throw error;
   }
+}
+
+function startJudge({ registry, client, env, cacheBytes, log, now }: AdmissionControllerOptions) {
+  return createImageJudge({
+    registry,
+    keySources: kubeKeySources({ client, env }),
+    limits: { maxCacheBytes: cacheBytes },
+    // Reasons are read by whoever makes pods.
+    withheld: (image, error) => log.warn({ err: error, image }, 'a key of a policy could not be had'),
+    now,
+  });
 }
 
 type Election = ReturnType<typeof runElection>;
@@ -96,13 +116,16 @@ function startElection({
     ...{ client, namespace, signal, name: lease, identity: podName },
     report: {
       leading: (leads) => log.info(leads ? 'this replica leads' : 'this replica leads no more'),
-      failed: (error) => log.warn({ err: error }, 'the Lease cannot be read or written; it is tried again'),
+      failed: seldom(performance.now.bind(performance), (reason) =>
+        log.warn(`the Lease cannot be read or written; it is tried again: ${reason}`),
+      ),
     },
   });
 }
 
 async function startServing(
   options: AdmissionControllerOptions,
+  judge: OwnedImageJudge,
   election: Election,
 ): Promise<AdmissionController> {
   const { client, namespace, podName, log, metrics, readiness, now, signal } = options;
@@ -113,14 +136,6 @@ async function startServing(
     log: componentLogger(log, 'certificate'),
   });
   const policies = await watchPolicies({ ...options, log: componentLogger(log, 'policies') });
-  const judge = createImageJudge({
-    registry: options.registry,
-    keySources: kubeKeySources({ client, env: options.env }),
-    limits: { maxCacheBytes: options.cacheBytes },
-    // Reasons are read by whoever makes pods.
-    withheld: (image, error) => log.warn({ err: error, image }, 'a key of a policy could not be had'),
-    now,
-  });
   const credentials = kubePullCredentials({ client, node: options.credentials, now });
   const context = (): AdmissionContext => ({
     policies: policies.current(),
@@ -163,13 +178,14 @@ async function startServing(
     },
   });
   const status = runPolicyStatus({
-    ...{ client, isLeader, signal, verdicts: policies.verdicts },
+    ...{ client, isLeader, signal, verdicts: policies.verdicts, usabilityOf: judge.usabilityOf },
     failed: (error) =>
       log.warn({ err: error }, 'the status of a policy could not be written; it is tried again'),
   });
   const takeOver = imageJudgeMetrics(metrics);
   return {
     address: server.address,
+    ready: policies.ready,
     refreshMetrics: () => takeOver(judge.stats()),
     close: async (graceMs) => {
       await server.close(graceMs);
@@ -180,6 +196,6 @@ async function startServing(
 }
 
 /** As API servers ask for it in the handshake, and what people may try. */
-function serviceNames({ service, namespace }: AdmissionControllerOptions): readonly string[] {
+function serviceNames({ service, namespace }: AdmissionControllerOptions): readonly [string, ...string[]] {
   return [`${service}.${namespace}.svc`, `${service}.${namespace}`, service];
 }

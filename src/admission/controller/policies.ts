@@ -25,6 +25,8 @@ type PoliciesOf = () => readonly Policy[];
 
 export interface WatchedPolicies {
   readonly current: PoliciesOf;
+  /** Resolves when they are known; never rejects. */
+  readonly ready: Promise<void>;
   /** What became of each; undefined: not at the moment. */
   readonly verdicts: () => readonly PolicyVerdict[] | undefined;
 }
@@ -33,6 +35,7 @@ export interface WatchedPolicies {
 export async function watchPolicies(options: PoliciesOptions): Promise<WatchedPolicies> {
   const { client, mesh, log, metrics, readiness, signal } = options;
   let policies: readonly Policy[] | undefined;
+  const known = Promise.withResolvers<void>();
   const source = await watchKubernetes({
     ...{ client, mesh, signal, kinds: ['QuantumSecurityPolicy'] },
     report: {
@@ -53,6 +56,7 @@ export async function watchPolicies(options: PoliciesOptions): Promise<WatchedPo
     metrics.sourceUpdates.inc({ result: 'applied' });
     metrics.sourceObjects.set({ kind: 'policy' }, policies.length);
     readiness.ready('policies');
+    known.resolve();
     log.info({ policies: policies.length }, 'the policies have changed');
   };
   readiness.notReady('policies', 'they could not be read from the API server yet; see the log');
@@ -66,5 +70,5 @@ export async function watchPolicies(options: PoliciesOptions): Promise<WatchedPo
       'the policies are not known yet, because the API server could not be read; try again',
     );
   };
-  return { current, verdicts: () => source.policyVerdicts() };
+  return { current, ready: known.promise, verdicts: () => source.policyVerdicts() };
 }

@@ -3,7 +3,7 @@
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { watchCertificateFiles } from '../certificate/files.ts';
+import { type FileWarning, watchCertificateFiles } from '../certificate/files.ts';
 import { keepServingCertificate } from '../certificate/keep.ts';
 import type { ServingSource } from '../certificate/serving-pair.ts';
 
@@ -22,8 +22,8 @@ export interface ServingCertificateOptions {
   readonly client: KubeClient;
   /** Ours. */
   readonly namespace: string;
-  /** DNS names by which API servers call. */
-  readonly names: readonly string[];
+  /** DNS names by which API servers call: first the one that they ask for when they call through the Service. */
+  readonly names: readonly [string, ...string[]];
   readonly isLeader: () => boolean;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'servingCertificateExpiry'>;
@@ -56,17 +56,19 @@ export async function openServingCertificate(
       },
     });
   }
-  let warned: string | undefined;
+  const warned = new Map<FileWarning['kind'], string>();
   const { certificate, key } = settings;
   const files = await watchCertificateFiles({
-    ...{ certificate, key, names, signal },
+    ...{ certificate, key, serviceName: names[0], signal },
     report: {
       failed: (error) =>
         log.error({ err: error }, 'the new certificate cannot be served; the one before still is'),
-      warning: ({ message }) => {
+      warning: ({ kind, message }) => {
         // Every round says it again.
-        if (message !== warned) log.error(message);
-        warned = message;
+        if (warned.get(kind) === message) return;
+        warned.set(kind, message);
+        // Whether they call through the Service is not known here.
+        log[kind === 'wrong-name' ? 'warn' : 'error'](message);
       },
       changed: () => log.info('another certificate is served'),
       expiry,

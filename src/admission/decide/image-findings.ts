@@ -3,13 +3,13 @@
 import { namespacedName, type Policy } from '../../model/mesh.ts';
 import { escapeInvisible, quote } from '../../model/problem.ts';
 import { type Enforcement, enforcementOf, enforcements } from '../../policy/enforcement.ts';
-import { PolicyError } from '../../policy/errors.ts';
+import { RegistryError } from '../../registry/errors.ts';
 import { formatReference, type ImageReference } from '../../registry/reference.ts';
-import { SigningError, type SigningErrorCode } from '../../signing/errors.ts';
 import type { Advice } from '../advice.ts';
 import type { Finding, FindingCode } from '../decision.ts';
 import type { JudgedImage, RequirementVerdict } from '../images/judge-image.ts';
 import { namingPolicies } from '../images/policies/demands.ts';
+import { isOfNoUse, noUse } from '../no-use.ts';
 import type { ImageUse } from '../pod/images.ts';
 import { shortenChars } from '../review/shorten.ts';
 
@@ -53,13 +53,18 @@ function requirementFinding(
     policy: policy === undefined ? undefined : namespacedName(policy),
   });
   if (verdict.outcome === 'unknown') {
-    const about = `${image} and ${policy === undefined ? `the ${requirement.name} of the policies` : requirement.name}: ${said}`;
+    const demand = policy === undefined ? `the ${requirement.name} of the policies` : requirement.name;
+    if (digest === undefined && isMissing(verdict.error)) {
+      const missing = shortenChars(verdict.error.message, maxReasonChars);
+      return of(
+        'image-not-found',
+        `${image} cannot be held against ${demand}: ${missing}; ${advice.notFound}`,
+      );
+    }
+    const name = `${image} and ${demand}`;
     return isOfNoUse(verdict.error)
-      ? of(
-          'policy-unusable',
-          `${about}; a policy that cannot be used lets no image in: ${advice.policyUnusable}`,
-        )
-      : of('image-unknown', `${about}; this says nothing about the image: ${advice.notKnown}`);
+      ? of('policy-unusable', noUse(name, said, enforcement, advice.policyUnusable))
+      : of('image-unknown', `${name}: ${said}; this says nothing about the image: ${advice.notKnown}`);
   }
   if (policy === undefined) {
     const revoking = policies.filter(({ spec }) =>
@@ -85,16 +90,9 @@ function requirementFinding(
   );
 }
 
-/** Of what a policy says, or refers to: asked again, it is no better. */
-const codesOfNoUse: ReadonlySet<SigningErrorCode> = new Set([
-  'ERR_PUBLIC_KEY_INVALID',
-  'ERR_VERIFICATION_POLICY_INVALID',
-  'ERR_TRUSTED_ROOT_INVALID',
-  'ERR_KMS_URI_INVALID',
-]);
-
-function isOfNoUse(error: unknown): boolean {
-  return error instanceof PolicyError || (error instanceof SigningError && codesOfNoUse.has(error.code));
+/** Asked of tags alone: of an image whose digest is known a part, or a signature, may be what is missing. */
+function isMissing(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.code === 'ERR_REGISTRY_NOT_FOUND';
 }
 
 function refusalFinding(place: Place, { decision }: JudgedImage): Finding {

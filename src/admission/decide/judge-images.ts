@@ -165,7 +165,11 @@ async function judgeOne(
   }
   const findings = judgementFindings(place, judged, question);
   const { decision, digest } = judged;
-  const naming = namingFinding(place, reference, judged, question);
+  // What is not there needs no better name; it is denied as it is.
+  const isMissing = findings.some(
+    ({ code, enforcement }) => code === 'image-not-found' && enforcement === 'enforce',
+  );
+  const naming = isMissing ? undefined : namingFinding(place, reference, judged, question);
   return { findings: [...(naming === undefined ? [] : [naming]), ...findings], decision, digest };
 }
 

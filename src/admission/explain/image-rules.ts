@@ -41,7 +41,9 @@ interface ExplainedAuthority {
     readonly whyNot: string | undefined;
     readonly keys: readonly { readonly algorithm: string; readonly from: string }[];
   }[];
-  readonly keyless: { readonly issuer: string; readonly subject: string } | undefined;
+  readonly keyless:
+    | { readonly issuer: string; readonly subject: string; readonly trustedRoot: string }
+    | undefined;
 }
 
 /** What takes keysets away. */
@@ -50,6 +52,8 @@ export interface KeysetTrial {
   /** SHA-256 of SubjectPublicKeyInfo, in hex. */
   readonly revokedKeys: ReadonlySet<string>;
   readonly levels: readonly ComplianceDemand[];
+  /** Whether an entry of a ConfigMap of the policy's namespace is at hand. */
+  readonly hasEntry: (name: string, key: string) => boolean;
 }
 
 export function explainImageRules(
@@ -82,11 +86,12 @@ function explainAuthority(authority: ImageAuthority, trial: KeysetTrial): Explai
         whyEnded(keyset, trial) ??
         whyNotAllKeys(keyset, trial) ??
         compliance.keysets.get(keyset.name)?.reason,
-      keys: keyset.keys.map((key) => ({ algorithm: key.algorithm, from: placeOf(key) })),
+      keys: keyset.keys.map((key) => ({ algorithm: key.algorithm, from: placeOf(key, trial) })),
     })),
     keyless: keyless && {
       issuer: keyless.issuer ?? `matching ${keyless.issuerRegExp}`,
       subject: keyless.subject ?? `matching ${keyless.subjectRegExp}`,
+      trustedRoot: entryText(keyless.trustedRoot.configMapRef, trial),
     },
   };
 }
@@ -130,9 +135,18 @@ function knownOf({ publicKey, configMapRef }: ImageKey): KnownKey | 'unreadable'
   }
 }
 
-function placeOf({ kms, configMapRef }: ImageKey): string {
+function placeOf({ kms, configMapRef }: ImageKey, trial: KeysetTrial): string {
   if (kms !== undefined) return kms;
-  if (configMapRef !== undefined)
-    return `ConfigMap ${configMapRef.name}, pinned to ${configMapRef.spkiSha256}`;
-  return 'the policy';
+  if (configMapRef === undefined) return 'the policy';
+  return `${entryText(configMapRef, trial)}, pinned to ${configMapRef.spkiSha256}`;
+}
+
+/** What is not at hand may be in the cluster, so that the keyset may count; without it no image gets in. */
+function entryText(
+  { name, key }: { readonly name: string; readonly key: string },
+  { hasEntry }: KeysetTrial,
+): string {
+  return hasEntry(name, key)
+    ? `ConfigMap ${name}`
+    : `ConfigMap ${name}: not among these files (entry ${key})`;
 }

@@ -49,13 +49,17 @@ export interface NamespacePolicy {
 
 /**
  * @param policies of the whole mesh
+ * @param hasEntry whether an entry of a ConfigMap is at hand
  * @param labels of the pod it is about; undefined: of no pod in particular, so that policies with a selector do not count
  */
 export function explainNamespace(
   policies: ReadonlyMap<NamespacedName, Policy>,
   { namespace, rootNamespace }: { readonly namespace: string; readonly rootNamespace: string },
   labels: Readonly<Record<string, string>> | undefined,
-  now: Date,
+  {
+    now,
+    hasEntry,
+  }: { readonly now: Date; readonly hasEntry: (namespace: string, name: string, key: string) => boolean },
 ): NamespacePolicy {
   const holding = policiesForNamespace(policies.values(), rootNamespace, namespace).toSorted((a, b) =>
     compareText(namespacedName(a), namespacedName(b)),
@@ -83,7 +87,10 @@ export function explainNamespace(
       const { images } = policy.spec;
       const enforcement = enforcementOf(policy);
       if (images === undefined) return [];
-      const trial = { now, revokedKeys: new Set(revokedKeys), levels: levels.get(policy) ?? [] };
+      const trial = {
+        ...{ now, revokedKeys: new Set(revokedKeys), levels: levels.get(policy) ?? [] },
+        hasEntry: (name: string, key: string) => hasEntry(policy.namespace, name, key),
+      };
       return [{ policy: namespacedName(policy), enforcement, rules: explainImageRules(images, trial) }];
     }),
     revoked: {

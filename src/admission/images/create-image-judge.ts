@@ -2,6 +2,7 @@
 // about are looked at once, and signatures that were found good are remembered.
 
 import { randomBytes } from 'node:crypto';
+import type { Policy } from '../../model/mesh.ts';
 import type { Descriptor } from '../../registry/descriptor.ts';
 import { formatReference } from '../../registry/reference.ts';
 import { createRegistryTransport, type TransportOptions } from '../../registry/transport.ts';
@@ -14,6 +15,7 @@ import { defaultImageJudgeLimits, type ImageJudgeLimits } from './limits.ts';
 import type { KeySources } from './policies/authorities.ts';
 import { createCompiledSets } from './policies/compiled-sets.ts';
 import { demandsBy, neededRequirements } from './policies/demands.ts';
+import type { Usability } from './policies/usability.ts';
 import { createConditionOutcomes } from './remembering/condition-outcomes.ts';
 import { createExaminationCache } from './remembering/examination-cache.ts';
 import { createFingerprints } from './remembering/fingerprint.ts';
@@ -50,6 +52,11 @@ export interface ImageJudgeStats {
 }
 
 export interface OwnedImageJudge extends ImageJudge {
+  /**
+   * Whether images can be judged by the policy. Looks up what it refers to in ConfigMaps; of keys in key management services it knows
+   * what judging images has found out. @throws the reason of `signal`
+   */
+  usabilityOf(policy: Policy, signal: AbortSignal): Promise<Usability>;
   stats(): ImageJudgeStats;
   /** Closes connections; looks still under way fail. */
   close(): Promise<void>;
@@ -81,7 +88,8 @@ const secretBytes = 32;
 
 const anyone: Asker = { tenant: '', request: '' };
 
-type JudgeOverClients = ImageJudge & { stats(): Omit<ImageJudgeStats, 'registryRequests'> };
+type JudgeOverClients = ImageJudge &
+  Pick<OwnedImageJudge, 'usabilityOf'> & { stats(): Omit<ImageJudgeStats, 'registryRequests'> };
 
 /** The same over any clients. */
 export function imageJudgeOver(
@@ -92,7 +100,9 @@ export function imageJudgeOver(
   const limits = { ...defaultImageJudgeLimits, ...options.limits };
   const verification = { ...defaultVerificationLimits, ...options.verification };
   const { keyRefreshMs, maxPolicySets, maxCacheBytes, cacheLifeMs } = limits;
-  const compiledOf = createCompiledSets({ sources: keySources, keyRefreshMs, maxSets: maxPolicySets, now });
+  const { compiledOf, usabilityOf } = createCompiledSets({
+    ...{ sources: keySources, keyRefreshMs, maxSets: maxPolicySets, now },
+  });
   const outcomes = createConditionOutcomes();
   const cache = createExaminationCache({ maxBytes: maxCacheBytes, lifeMs: cacheLifeMs, now, outcomes });
   const gate = createGate(limits);
@@ -143,6 +153,7 @@ export function imageJudgeOver(
   return {
     judge: (question) => withinTime(question.signal, (signal) => judge(question, signal)),
     ...demandsBy(compiledOf),
+    usabilityOf,
     resolve: async (question) =>
       question.reference.digest ?? (await resolve(question, question.signal)).digest,
     stats: () => ({

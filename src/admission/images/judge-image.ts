@@ -182,6 +182,7 @@ async function judgeByContents(
 /** Undefined where signatures must be looked at. */
 function withoutRegistry(requirement: Requirement): RequirementVerdict | undefined {
   if (requirement.kind === 'deny') return unsatisfied(requirement, requirement.reasons);
+  if (requirement.kind === 'unusable') return unknown(requirement, requirement.error);
   if (requirement.kind === 'verify') return undefined;
   return satisfied(requirement, 'allowed without a signature');
 }

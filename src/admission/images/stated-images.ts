@@ -30,7 +30,7 @@ export interface StatedImage {
   }[];
 }
 
-/** @param imageOf what is stated of an image; undefined: that it does not exist */
+/** @param imageOf what is stated of an image; undefined: nothing, and nothing is known of it */
 export function statedImageJudge(
   imageOf: (reference: ImageReference) => StatedImage | undefined,
   sources: KeySources,
@@ -40,8 +40,9 @@ export function statedImageJudge(
     const image = imageOf(reference);
     if (image !== undefined) return image;
     const name = formatReference(reference);
+    // Not that it does not exist: a name that is misspelt in a test would look like a denial.
     throw new RegistryError(
-      'ERR_REGISTRY_NOT_FOUND',
+      'ERR_REGISTRY_UNREACHABLE',
       `nothing is stated of ${name}: add it to the images of the test`,
     );
   };

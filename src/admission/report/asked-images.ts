@@ -80,7 +80,12 @@ export class AskedImages {
 const costs: ReadonlySet<ImageFinding['decision']> = new Set(['verified', 'denied', 'unknown']);
 
 /** Found by a look at the registry, also where what is found is not enforced and the image is allowed. */
-const looks: ReadonlySet<FindingCode> = new Set(['image-not-verified', 'image-unknown', 'image-not-digest']);
+const looks: ReadonlySet<FindingCode> = new Set([
+  'image-not-verified',
+  'image-not-found',
+  'image-unknown',
+  'image-not-digest',
+]);
 
 /** Policies are replaced as a whole; an edit in the middle of a round holds from there on. */
 function isSame(before: readonly Policy[], now: readonly Policy[]): boolean {

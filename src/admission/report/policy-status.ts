@@ -7,10 +7,17 @@ import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { PolicyVerdict } from '../../sources/kubernetes/mesh/policy-verdicts.ts';
+import type { Usability } from '../images/policies/usability.ts';
 import { shortenChars } from '../review/shorten.ts';
 import { isAboutServer } from './failures.ts';
+import {
+  defaultUsabilityLimits,
+  type FindUsability,
+  PolicyUsability,
+  type UsabilityLimits,
+} from './policy-usability.ts';
 
-export interface PolicyStatusLimits {
+export interface PolicyStatusLimits extends UsabilityLimits {
   /** Between two looks, in milliseconds. */
   readonly pollMs: number;
   /** Between two writes, so that a new leader does not write everything at once. */
@@ -24,6 +31,7 @@ export interface PolicyStatusLimits {
 }
 
 const defaultLimits: PolicyStatusLimits = {
+  ...defaultUsabilityLimits,
   pollMs: 2_000,
   pauseMs: 100,
   retryMs: 60_000,
@@ -37,6 +45,8 @@ export interface PolicyStatusOptions {
   readonly isLeader: () => boolean;
   /** Undefined: not at the moment. */
   readonly verdicts: () => readonly PolicyVerdict[] | undefined;
+  /** Whether images can be judged by a policy that is in force. */
+  readonly usabilityOf: FindUsability;
   /** Of a policy that fails again and again, the first time; of several in one look, the first. */
   readonly failed: (error: unknown) => void;
   readonly signal: AbortSignal;
@@ -71,19 +81,28 @@ interface Attempt {
  */
 class StatusWriter {
   readonly #settings: Settings;
+  readonly #usability: PolicyUsability;
   /** By uid. */
   readonly #attempts = new Map<string, Attempt>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    const { usabilityOf, clock, signal, limits, isLeader } = settings;
+    this.#usability = new PolicyUsability({
+      ...{ find: usabilityOf, clock, signal, limits },
+      goesOn: () => !signal.aborted && isLeader(),
+    });
   }
 
   async look(): Promise<void> {
-    const { isLeader, failed, signal, clock, limits } = this.#settings;
+    const { isLeader, verdicts, failed, signal, clock, limits } = this.#settings;
+    const all = verdicts();
+    if (all === undefined) return;
+    await this.#usability.look(all);
     let inRow = 0;
     let hasTold = false;
     for (const verdict of this.#due()) {
-      const status = statusOf(verdict, clock.now());
+      const status = statusOf(verdict, this.#usability.of(verdict), clock.now());
       if (status === undefined) continue;
       if (signal.aborted || !isLeader()) return;
       const hadFailed = this.#attempts.get(verdict.uid)?.hasFailed;
@@ -154,13 +173,19 @@ function patchOf({ namespace, name, resourceVersion }: PolicyVerdict, status: ob
 /** Of the CustomResourceDefinition, 4,096; this is enough to mend one thing after the other. */
 const maxMessageChars = 2_000;
 
-/** What is to be written; undefined where the object says so already. */
-export function statusOf(verdict: PolicyVerdict, now: Date): object | undefined {
+/** What is to be written; undefined where the object says so already, or it is not known yet what to say. */
+export function statusOf(
+  verdict: PolicyVerdict,
+  usability: Usability | undefined,
+  now: Date,
+): object | undefined {
   const { generation, status } = verdict;
+  const finding = verdict.inForce ? usability && usabilityFinding(usability) : findingOf(verdict);
+  if (finding === undefined) return undefined;
   const conditions = ownField(status, 'conditions');
   const all = Array.isArray(conditions) ? conditions.filter(isRecord) : [];
   const before = all.find(({ type }) => type === 'Ready');
-  const said = { type: 'Ready', ...findingOf(verdict), observedGeneration: generation };
+  const said = { type: 'Ready', ...finding, observedGeneration: generation };
   const since = ownField(before, 'lastTransitionTime');
   const hasChanged = before?.['status'] !== said.status || typeof since !== 'string';
   // Whole seconds are how Kubernetes writes it.
@@ -172,12 +197,35 @@ export function statusOf(verdict: PolicyVerdict, now: Date): object | undefined 
   return { observedGeneration: generation, conditions: [...all.filter((each) => each !== before), ready] };
 }
 
-function findingOf({ inForce, problems }: PolicyVerdict): {
-  readonly status: 'True' | 'False';
+interface ReadyFinding {
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** One word, in CamelCase, as the schema has it. */
   readonly reason: string;
   readonly message: string;
-} {
-  if (inForce) return { status: 'True', reason: 'InForce', message: 'it is in force as it is written' };
+}
+
+const inForce = 'it is in force as it is written';
+
+/** Of one that is in force: whether admission can judge by it. */
+function usabilityFinding(usability: Usability): ReadyFinding {
+  if (usability.kind === 'unusable') {
+    const message = shortenChars(usability.problems.join('\n'), maxMessageChars);
+    return { status: 'False', reason: 'PolicyUnusable', message };
+  }
+  if (usability.kind === 'unknown') {
+    const { error } = usability;
+    const why = shortenChars(error instanceof Error ? error.message : String(error), maxMessageChars);
+    const message = `what it refers to could not be looked up: ${why}; it is tried again`;
+    return { status: 'Unknown', reason: 'NotKnown', message };
+  }
+  const message = usability.hasKmsKeys
+    ? `${inForce}; its keys in key management services are not asked for until an image needs them`
+    : inForce;
+  return { status: 'True', reason: 'InForce', message };
+}
+
+/** Of one that is not in force. */
+function findingOf({ problems }: PolicyVerdict): ReadyFinding {
   const [first] = problems;
   if (first === undefined) {
     return {

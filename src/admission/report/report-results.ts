@@ -48,6 +48,7 @@ const kinds: Readonly<Record<FindingCode, Kind>> = {
   'image-denied': images('high'),
   'image-not-verified': images('high'),
   'image-revoked': images('critical'),
+  'image-not-found': images('medium'),
   'image-unknown': images('medium'),
   'policy-unusable': images('high'),
   'sidecar-missing': runtime('high'),

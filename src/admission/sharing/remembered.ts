@@ -13,12 +13,12 @@ export interface RememberOptions<T> {
   readonly now: () => Date;
 }
 
-/** What is known by that key, or what `ask` finds out. A failure is not remembered. */
-export type Remembered<T> = (
-  key: string,
-  signal: AbortSignal,
-  ask: (signal: AbortSignal) => Promise<T>,
-) => Promise<T>;
+export interface Remembered<T> {
+  /** What is known by that key, or what `ask` finds out. A failure is not remembered. */
+  (key: string, signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** What is known by that key. */
+  known(key: string): T | undefined;
+}
 
 interface Kept<T> {
   readonly value: T;
@@ -32,9 +32,13 @@ export function createRemembered<T>({ lifeMs, maxBytes, bytesOf, now }: Remember
     maxSize: maxBytes,
     sizeCalculation: ({ value }, key) => bytesOf(value) + key.length,
   });
-  return async (key, signal, ask) => {
-    const known = kept.get(key);
-    if (known !== undefined && isYoung(known.askedAt, lifeMs, now())) return known.value;
+  const knownBy = (key: string): Kept<T> | undefined => {
+    const found = kept.get(key);
+    return found !== undefined && isYoung(found.askedAt, lifeMs, now()) ? found : undefined;
+  };
+  const remembered = async (key: string, signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>) => {
+    const known = knownBy(key);
+    if (known !== undefined) return known.value;
     return await share(key, signal, async (shared) => {
       const askedAt = now().getTime();
       const value = await ask(shared);
@@ -42,6 +46,7 @@ export function createRemembered<T>({ lifeMs, maxBytes, bytesOf, now }: Remember
       return value;
     });
   };
+  return Object.assign(remembered, { known: (key: string) => knownBy(key)?.value });
 }
 
 /** What was learned in the future, by a clock that has been set back, is not. */

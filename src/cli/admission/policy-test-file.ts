@@ -8,6 +8,7 @@ import type { StatedImage } from '../../admission/images/stated-images.ts';
 import type { Issue, Manifest } from '../../model/manifest.ts';
 import { isDnsLabel } from '../../model/names.ts';
 import { nearestName } from '../../model/nearest.ts';
+import { quote } from '../../model/problem.ts';
 import { readWith } from '../../model/read-with.ts';
 import { type Digest, parseDigest } from '../../registry/digest.ts';
 import { CliError } from '../errors.ts';
@@ -88,13 +89,25 @@ const testCase = closed({
   because: z.array(findingCode).max(findingCodes.length).default([]),
   withoutPolicies: z.boolean().default(false),
 });
+/** Of two cases of one name nobody knows which one has failed, and one may be the other's stale copy. */
+function refuseTwins(cases: readonly { readonly name: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of cases.entries()) {
+    if (seen.has(name)) {
+      const message = `there is another case ${quote(name)}; give each a name of its own`;
+      context.addIssue({ code: 'custom', path: [index, 'name'], message });
+    }
+    seen.add(name);
+  }
+}
+
 const testFile = closed({
   policies: texts.min(1, 'name the files with the policies'),
   namespace: z.string().refine(isDnsLabel, 'not a namespace').default('default'),
   now: z.iso.datetime('a time is written "2027-01-31T00:00:00Z"').optional(),
   sidecar: z.boolean().default(false),
   images: z.record(z.string(), image).optional(),
-  cases: z.array(testCase).min(1, 'a test without cases proves nothing'),
+  cases: z.array(testCase).min(1, 'a test without cases proves nothing').superRefine(refuseTwins),
 });
 
 /** The file itself, or those in the directory and in its directories, sorted. @throws CliError ERR_USAGE when there is none */

@@ -78,14 +78,18 @@ export function findingsJson({ findings }: Pick<AdmissionDecision, 'findings'>) 
 }
 
 /** Of `trellis admit --json`. */
-export function decisionJson({ file, line, request }: PodManifest, decision: AdmissionDecision) {
-  const { kind, namespace, name } = request;
+export function decisionJson(manifest: PodManifest, decision: AdmissionDecision) {
   return {
-    ...{ kind: kind.kind, namespace, name, file, line },
+    ...objectJson(manifest),
     verdict: verdictOf(decision),
     findings: findingsJson(decision),
     images: decision.images.map(({ field, image, decision: came, digest }) => ({
       ...{ field, image, decision: came, digest },
     })),
   };
+}
+
+/** Which one it is. */
+export function objectJson({ file, line, request: { kind, namespace, name } }: PodManifest) {
+  return { kind: kind.kind, namespace, name, file, line };
 }

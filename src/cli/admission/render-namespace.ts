@@ -94,7 +94,10 @@ function ruleLines({
   shadowedBy,
 }: ExplainedImageRule): string[] {
   const rules = `rule${shadowedBy.length === 1 ? '' : 's'} ${shadowedBy.join(' and ')}`;
-  const never = shadowedBy.length === 0 ? '' : ` (NEVER REACHED: ${rules} before it match all of it)`;
+  const never =
+    shadowedBy.length === 0
+      ? ''
+      : ` (NEVER REACHED: ${rules} before it ${shadowedBy.length === 1 ? 'matches' : 'match'} all of it)`;
   const head = `${rule}. ${match.join(' ')}: ${actionTexts[action]}${never}`;
   const bind =
     bindReference === 'none' ? ['   signatures need not name the repository (cosign made them)'] : [];
@@ -122,7 +125,9 @@ function authorityLines({
   keyless,
 }: ExplainedImageRule['authorities'][number]): string[] {
   const certificate =
-    keyless === undefined ? [] : [`   ${name}: a certificate of ${keyless.subject} (${keyless.issuer})`];
+    keyless === undefined
+      ? []
+      : [`   ${name}: a certificate of ${keyless.subject} (${keyless.issuer}), by ${keyless.trustedRoot}`];
   const any =
     keysets.length > 1
       ? `, ${threshold === keysets.length ? 'all' : `any ${threshold}`} of its ${keysets.length} keysets`

@@ -6,6 +6,7 @@ import { explainNamespace } from '../../admission/explain/namespace-policy.ts';
 import { explainPod } from '../../admission/explain/pod-policy.ts';
 import { podOf } from '../../admission/pod/pod-of.ts';
 import { namespacedName } from '../../model/mesh.ts';
+import { escapeInvisible } from '../../model/problem.ts';
 import { policiesForNamespace } from '../../policy/selection.ts';
 import { CliError } from '../errors.ts';
 import { refuseTwoStreams } from '../manifest-files.ts';
@@ -32,13 +33,20 @@ export async function runPolicyExplain(options: PolicyExplainOptions, command: C
   const { namespace, rootNamespace, json } = options;
   refuseTwoStreams([...options.policy, ...(options.pod === undefined ? [] : [options.pod])]);
   const sidecar = sidecarSettings(options.sidecarImage ?? []);
-  const files = await readPolicyFiles(options.policy);
+  const files = await readPolicyFiles(options.policy, (own) => own !== namespace && own !== rootNamespace);
+  for (const each of files.spared) {
+    const line = `trellis: warning: a policy cannot be used, and does not hold in ${namespace}: ${each}`;
+    command.configureOutput().writeErr?.(`${escapeInvisible(line)}\n`);
+  }
   const policies = new Map(files.policies.map((policy) => [namespacedName(policy), policy]));
   const holding = policiesForNamespace(files.policies, rootNamespace, namespace);
   const asked = options.pod === undefined ? undefined : await onePod(options.pod, namespace);
   const judged = asked && podOf(asked.request, asked.request.object);
   const labels = judged?.pod.metadata.labels;
-  const explained = explainNamespace(policies, { namespace, rootNamespace }, labels, new Date());
+  const explained = explainNamespace(policies, { namespace, rootNamespace }, labels, {
+    now: new Date(),
+    hasEntry: (...names) => files.configMap(...names) !== undefined,
+  });
   const pod =
     asked === undefined || judged === undefined
       ? undefined

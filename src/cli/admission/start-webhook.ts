@@ -51,6 +51,8 @@ export interface Surroundings {
 
 export interface Webhook {
   readonly address: string;
+  /** Resolves when the policies are known; until then it refuses. Never rejects. */
+  readonly ready: Promise<void>;
   readonly refreshMetrics: () => void;
   close(graceMs: number): Promise<void>;
 }
@@ -96,6 +98,7 @@ export async function startWebhook(
     });
     return {
       address: controller.address,
+      ready: controller.ready,
       refreshMetrics: () => controller.refreshMetrics(),
       close: async (graceMs) => {
         await controller.close(graceMs);

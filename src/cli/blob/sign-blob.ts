@@ -25,13 +25,8 @@ export async function runSignBlob(file: string, options: SignBlobOptions, comman
       hint: 'give --out-prefix',
     });
   }
+  // No two are of one algorithm, by which their bundles are named.
   const { parties, warnings } = await signingOf(options);
-  const paths = parties.map(({ publicKey }) => bundleName(prefix, publicKey.algorithm));
-  if (new Set(paths).size < paths.length) {
-    throw new CliError('ERR_USAGE', 'two keys are of one algorithm, and their bundles would have one name', {
-      hint: 'sign with one key of each algorithm',
-    });
-  }
   const warn = warnVia(command);
   for (const warning of warnings) warn(`trellis: warning: ${warning}`);
   const digest = await blobDigest(file);

@@ -32,6 +32,14 @@ export function registerAdmit(program: Command): void {
         .argParser(duration)
         .default(defaultDeadlineMs, '1m'),
     )
+    .addOption(
+      new Option(
+        '--exempt-namespace <namespace>',
+        'not judged: give what exemptNamespaces of the chart has; can be given again',
+      ).argParser((value: string, before: readonly string[] | undefined) =>
+        collect(namespaceName(value), before),
+      ),
+    )
     .option('--json', 'print one JSON document');
   addRegistryOptions(addSidecarOption(command))
     .addHelpText(
@@ -40,6 +48,7 @@ export function registerAdmit(program: Command): void {
 Judged are Pods and what makes pods (Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob);
 kinds that make no pods are passed over, and kinds of others named. What no API server would take (a kind that there is not, a
 pod without containers) is an error. What the webhook adds to a pod (digests of tags, the sidecar) need not be there.
+No cluster is asked which namespaces it exempts: without --exempt-namespace those that the webhook never sees (kube-system) are judged, too.
 Registries are asked with the credentials of whoever runs it: pull secrets are in the cluster.
 Ends with 0 when all are allowed (with warnings, too), with 1 when one is denied, with 2 when something that is given is wrong (a
 manifest, or a policy that cannot be used), with 3 when none is denied and a registry could not be asked about one.

@@ -131,7 +131,13 @@ async function run(
     if (webhook === undefined) return;
     refreshMetrics = webhook.refreshMetrics;
     readiness.ready('serving');
-    log.info({ listen: webhook.address, metrics: health.address }, 'the webhook serves');
+    const addresses = { listen: webhook.address, metrics: health.address };
+    const waits = readiness.conditions().filter(({ ready }) => !ready);
+    if (waits.length > 0) {
+      const reasons = waits.map(({ name, reason = '' }) => `${name}: ${reason}`).join('; ');
+      log.warn(addresses, `the webhook listens, and refuses everything until it is ready (${reasons})`);
+    }
+    void webhook.ready.then(() => log.info(addresses, 'the webhook serves'));
     await stopped(stop.signal);
     readiness.notReady('serving', 'it stops, and takes no new connections');
     log.info({ signal: String(stop.signal.reason) }, 'stopping');

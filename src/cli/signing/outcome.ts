@@ -2,6 +2,7 @@
 
 import { CliError, explainFailure } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { isMissingImage, missingImageAdvice } from '../missing-image.ts';
 import type { Outcome } from './batch.ts';
 
 /** An image whose work failed before there was an answer. */
@@ -38,5 +39,10 @@ export function conclude<T>(
   }
   const [first] = errors;
   if (first === undefined) return;
-  throw first;
+  throw isMissingImage(first) ? missingImage(first) : first;
+}
+
+/** Still not a "no": of what cannot be seen nothing is known. */
+function missingImage(error: Error): CliError {
+  return new CliError('ERR_NOT_ASKED', error.message, { hint: missingImageAdvice, cause: error });
 }

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { RegistryClient } from '../../registry/client.ts';
 import { type ImageReference, parseReference } from '../../registry/reference.ts';
+import { isMissingImage, missingImageAdvice } from '../missing-image.ts';
 import { forTerminal, print } from '../output.ts';
 import { type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
 import { forEachImage } from './batch.ts';
@@ -64,5 +65,6 @@ export async function runForImages<T>(run: ImagesRun<T>, command: Command): Prom
 }
 
 function failureLine(image: string, error: unknown): string {
-  return forTerminal(`FAILED  ${image}: ${failureJson(image, error).error.message}`);
+  const advice = isMissingImage(error) ? `; ${missingImageAdvice}` : '';
+  return forTerminal(`FAILED  ${image}: ${failureJson(image, error).error.message}${advice}`);
 }

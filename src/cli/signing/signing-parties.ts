@@ -9,6 +9,7 @@ import { keyParty, type SigningParty, type Timestamper } from '../../signing/sig
 import type { Authority } from '../../signing/verify/policy.ts';
 import { CliError } from '../errors.ts';
 import { signersOf } from './keys.ts';
+import { refuseKeysOfNoKeyset } from './keyset-keys.ts';
 import { signersAuthority } from './signers-authority.ts';
 import type { SigningOptions } from './signing-options.ts';
 
@@ -62,6 +63,7 @@ async function withServices(options: SigningOptions, { trustedRoot, transport }:
   const timestamp = await timestamper(options.timestamp, transport);
   const signers = await signersOf(options);
   const keys = signers.map(({ publicKey }) => publicKey);
+  refuseKeysOfNoKeyset(keys);
   const parties: SigningParty[] = signers.map((signer) => keyParty(signer, timestamp));
   const keyless = options.keyless ? await keylessSigning(options, { trustedRoot, transport }) : undefined;
   if (keyless !== undefined) parties.push(keyless.party);

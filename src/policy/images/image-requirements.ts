@@ -31,6 +31,8 @@ export interface ImageRequirements {
    * @param repository `registry/repository`, normalised: `docker.io/library/nginx`
    */
   of(repository: string): readonly ImageRequirement[];
+  /** Those of all rules, whatever image they match. */
+  readonly all: readonly ImageRequirement[];
   /** Such as `sha256:…`; never accepted, whatever the requirements allow. */
   readonly revokedDigests: ReadonlySet<string>;
   /** SHA-256 of SubjectPublicKeyInfo, in hex; signatures of these keys do not count. */
@@ -51,13 +53,19 @@ export function compileImageRequirements(policies: readonly Policy[]): ImageRequ
     .map(([, policy]) => policy);
   const compiled = sorted.flatMap((policy) => compilePolicy(policy) ?? []);
   return {
-    of: (repository) => compiled.map((requirementOf) => requirementOf(repository)),
+    of: (repository) => compiled.map(({ requirementOf }) => requirementOf(repository)),
+    all: compiled.flatMap(({ all }) => all),
     revokedDigests: new Set(sorted.flatMap(({ spec }) => spec.revoked?.digests ?? [])),
     revokedKeys: new Set(sorted.flatMap(({ spec }) => spec.revoked?.keys ?? [])),
   };
 }
 
-function compilePolicy(policy: Policy): ((repository: string) => ImageRequirement) | undefined {
+interface CompiledPolicy {
+  readonly all: readonly ImageRequirement[];
+  readonly requirementOf: (repository: string) => ImageRequirement;
+}
+
+function compilePolicy(policy: Policy): CompiledPolicy | undefined {
   const { images } = policy.spec;
   const enforcement = enforcementOf(policy);
   if (images === undefined) return undefined;
@@ -69,7 +77,10 @@ function compilePolicy(policy: Policy): ((repository: string) => ImageRequiremen
     ...{ policy, enforcement, ruleIndex: undefined },
     outcome: { kind: 'deny', why: 'no-rule' },
   };
-  return (repository) => rules.find(([matches]) => matches(repository))?.[1] ?? none;
+  return {
+    all: rules.map(([, requirement]) => requirement),
+    requirementOf: (repository) => rules.find(([matches]) => matches(repository))?.[1] ?? none,
+  };
 }
 
 function outcomeOf(rule: ImageRule): ImageOutcome {

@@ -131,10 +131,14 @@ function groupsMeant({ binding }: Statement, { policy }: Question): readonly Sig
 }
 
 function byOthers({ binding }: Statement): Refusal {
-  const signers = binding?.signers.map(keyLabel).join(' and ');
+  const labels = (binding?.signers ?? []).map(keyLabel);
+  const [by, keys] =
+    labels.length === 1
+      ? [`${labels[0]} alone`, 'this key and no other']
+      : [`${labels.join(' and ')} together`, 'exactly these keys'];
   return {
     code: 'other-signers',
-    reason: `it is signed by ${signers} together, and no keyset of the policy has exactly these keys; sign with all keys of one of its keysets, and no others`,
+    reason: `it is signed by ${by}, and no keyset of the policy has ${keys}; sign with all keys of one of its keysets, and no others`,
   };
 }
 

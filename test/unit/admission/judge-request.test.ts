@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AdmissionContext } from '../../../src/admission/context.ts';
-import type { AdmissionDecision } from '../../../src/admission/decision.ts';
+import { type AdmissionDecision, isUnanswered } from '../../../src/admission/decision.ts';
 import type { AdmissionRequest } from '../../../src/admission/review/request.ts';
 import type { Policy } from '../../../src/model/mesh.ts';
+import type { Enforcement } from '../../../src/policy/enforcement.ts';
 import { RegistryError } from '../../../src/registry/errors.ts';
 import { ociIndex, ociManifest } from '../../../src/registry/media-types.ts';
 import type { FakeRegistry } from '../signing/verify/fake-registry.ts';
@@ -344,6 +345,43 @@ describe('text that names no image', () => {
   );
 });
 
+describe('a tag that its registry does not have', () => {
+  const tagged = pod({ containers: [container({ image: 'registry.example/trading/gateway:1.4' })] });
+  const revoking = policyOf({ revoked: { digests: [`sha256:${'ab'.repeat(32)}`] } });
+  beforeEach(() => {
+    registry.tags = [];
+  });
+
+  test.each([
+    ['a Pod', create(tagged)],
+    ['a template', deployment(tagged)],
+  ])('of %s is a denial, and nothing is said of pinning it', async (_, request) => {
+    const decision = await decide(request, [signed]);
+    expect(codesOf(decision)).toEqual(['image-not-found']);
+    expect(decision).toMatchObject({ allowed: false, images: [{ decision: 'unknown', digest: undefined }] });
+    expect(decision.findings[0]).toMatchObject({ policy: 'trading/images' });
+    expect(decision.findings[0]?.message).toMatch(
+      /^image \S+:1\.4 cannot be held against QuantumSecurityPolicy trading\/images, rule 1: no such tag; registries also say this .* pull secrets of the pod$/,
+    );
+    expect(isUnanswered(decision)).toBe(false);
+    expect(codesOf(await decide(request, [revoking]))).toEqual(['image-not-found']);
+  });
+
+  test('is no more than its policy makes of it', async () => {
+    const warning = policyOf({ ...signed.spec, enforcement: 'warn' });
+    const decision = await decide(create(tagged), [warning]);
+    expect([decision.allowed, codesOf(decision)]).toEqual([true, ['image-not-found']]);
+  });
+
+  test('is another thing than a part of an image that is there, or a registry that does not answer', async () => {
+    registry.tags = [digest];
+    registry.listError = new RegistryError('ERR_REGISTRY_NOT_FOUND', 'no list');
+    expect(codesOf(await decide(create(tagged), [signed]))).toEqual(['image-not-digest', 'image-unknown']);
+    registry.listError = new RegistryError('ERR_REGISTRY_UNREACHABLE', 'away');
+    expect(codesOf(await decide(create(tagged), [signed]))).toEqual(['image-not-digest', 'image-unknown']);
+  });
+});
+
 describe('what is not known', () => {
   beforeEach(() => {
     registry.listError = new RegistryError('ERR_REGISTRY_UNREACHABLE', 'registry.example does not answer');
@@ -360,7 +398,13 @@ describe('what is not known', () => {
     const messageOf = ({ findings }: AdmissionDecision) => findings[0]?.message;
     const inCluster = await decide(create(pod()), [signed]);
     expect(messageOf(inCluster)).toMatch(/this says nothing about the image: try again.*timeoutSeconds/);
-    const advice = { notKnown: 'ask', policyUnusable: 'mend', notWritten: 'write', noSidecar: 'inject' };
+    const advice = {
+      notKnown: 'ask',
+      notFound: 'look',
+      policyUnusable: 'mend',
+      notWritten: 'write',
+      noSidecar: 'inject',
+    };
     expect(messageOf(await decide(create(pod()), [signed], { advice }))).toMatch(
       /nothing about the image: ask$/,
     );
@@ -382,6 +426,8 @@ describe('what is not known', () => {
     expect(messageOf(await decide(create(pod()), [signed], { advice, judge }))).toMatch(
       /out of order; .*: ask$/,
     );
+    registry.tags = [];
+    expect(messageOf(await decide(create(tagged), [signed], { advice }))).toMatch(/: no such tag; look$/);
   });
 
   test('of a policy that cannot be used is said to be its mistake', async () => {
@@ -399,6 +445,40 @@ describe('what is not known', () => {
     );
     expect(message).toMatch(/have those who keep the policy correct it/);
     expect(message).not.toMatch(/try again|says nothing about the image/);
+  });
+
+  describe('because nothing of a policy can be used', () => {
+    const closed = (enforcement: Enforcement): Policy => ({
+      ...policyOf({ enforcement, images: [{ match: ['**'], action: 'deny' }] }),
+      unusable: 'spec.images[0].attestations[0].condition: a is not known',
+    });
+
+    test('is refused with its mistake, and not with a rule that nobody wrote', async () => {
+      const decision = await decide(create(pod()), [closed('enforce')]);
+      expect(decision).toMatchObject({ allowed: false, images: [{ decision: 'unknown' }] });
+      expect(decision.findings).toMatchObject([{ code: 'policy-unusable', policy: 'trading/images' }]);
+      const { message } = decision.findings[0] ?? {};
+      expect(message).toMatch(
+        /QuantumSecurityPolicy trading\/images: .*condition: a is not known; .*lets no image in: have those who keep/,
+      );
+      expect(message).not.toContain('rule 1');
+      expect(isUnanswered(decision)).toBe(true);
+      // No registry is asked about what is refused anyway.
+      const tag = create(pod({ containers: [container({ image: 'registry.example/trading/gateway:1.4' })] }));
+      registry.tags = [];
+      expect(codesOf(await decide(tag, [closed('enforce')]))).toEqual(['policy-unusable']);
+      const beside = await decide(create(pod()), [closed('enforce'), policyOf(signed.spec, 'other')]);
+      expect(codesOf(beside)).toContain('policy-unusable');
+    });
+
+    test.each(['warn', 'audit'] as const)('is let in where that is %s, and so it is said', async (soft) => {
+      const decision = await decide(create(pod()), [closed(soft)]);
+      expect(decision).toMatchObject({
+        allowed: true,
+        findings: [{ code: 'policy-unusable', enforcement: soft }],
+      });
+      expect(decision.findings[0]?.message).not.toContain('lets no image in');
+    });
   });
 
   test('is let in by a policy that only warns', async () => {

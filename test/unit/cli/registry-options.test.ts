@@ -92,6 +92,23 @@ describe('the client', () => {
     expect(await pull(registry.host, { dockerConfig: directory })).toBe('content');
   });
 
+  test('is not made with a directory of credentials that is not there, or is a file', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'trellis-docker-'));
+    onEnd(() => rm(directory, { recursive: true, force: true }));
+    const refusal = async (dockerConfig: string) =>
+      await registryClientOf({ dockerConfig }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    const code = 'ERR_USAGE';
+    const missing = join(directory, 'nowhere');
+    expect(await refusal(missing)).toMatchObject({ code, message: expect.stringContaining(missing) });
+    const file = join(directory, 'config.json');
+    await writeFile(file, '{}');
+    expect(await refusal(file)).toMatchObject({ code, message: `--docker-config ${file}: it is a file` });
+    expect(await refusal(directory)).toBeUndefined();
+  });
+
   test('waits no longer than it is told', async () => {
     const registry = await serve(() => undefined);
     const waiting = pull(registry.host, { timeout: 50, plainHttp: [registry.host] });

@@ -13,6 +13,7 @@ import { keylessVerifier } from '../../../signing/keyless/keyless-verifier.ts';
 import { parseTrustedRoot } from '../../../signing/keyless/trusted-root.ts';
 import { type PublicKey, publicKeyFromPem } from '../../../signing/keys/public-key.ts';
 import type { Authority, Keyset } from '../../../signing/verify/policy.ts';
+import { KeyNotAskedError } from './key-not-asked.ts';
 import type { TrustPool } from './trust-pool.ts';
 
 type KeysetSpec = NonNullable<AuthoritySpec['keysets']>[number];
@@ -48,19 +49,18 @@ export async function resolveAuthorities(
   specs: readonly AuthoritySpec[],
   resolution: Resolution,
 ): Promise<readonly Authority[]> {
-  return await Promise.all(specs.map((spec) => resolveAuthority(spec, resolution)));
+  return await all(specs.map((spec) => resolveAuthority(spec, resolution)));
 }
 
 async function resolveAuthority(
   { name, threshold = 1, keysets = [], keyless }: AuthoritySpec,
   resolution: Resolution,
 ): Promise<Authority> {
-  return {
-    name,
-    threshold,
-    keysets: await Promise.all(keysets.map((keyset) => resolveKeyset(name, keyset, resolution))),
-    keyless: keyless === undefined ? undefined : await resolveKeyless(name, keyless, resolution),
-  };
+  const keyed = all(keysets.map((keyset) => resolveKeyset(name, keyset, resolution)));
+  if (keyless === undefined) return { name, threshold, keysets: await keyed, keyless };
+  const identified = resolveKeyless(name, keyless, resolution);
+  await all<unknown>([keyed, identified]);
+  return { name, threshold, keysets: await keyed, keyless: await identified };
 }
 
 async function resolveKeyset(
@@ -77,7 +77,7 @@ async function resolveKeyset(
   return {
     name,
     notAfter: notAfter === undefined ? undefined : instant(authority, name, notAfter),
-    keys: await Promise.all(resolved),
+    keys: await all(resolved),
   };
 }
 
@@ -159,6 +159,19 @@ async function entry(
     'ERR_VERIFICATION_POLICY_INVALID',
     `${where}: there is no entry ${key} in a ConfigMap ${name} of the policy's namespace`,
   );
+}
+
+async function all<T>(tasks: readonly Promise<T>[]): Promise<readonly T[]> {
+  try {
+    return await Promise.all(tasks);
+  } catch (error) {
+    if (!(error instanceof KeyNotAskedError)) throw error;
+    // That one key is not asked for must not hide what is wrong with another.
+    const isOther = (reason: unknown) => !(reason instanceof KeyNotAskedError);
+    const outcomes = await Promise.allSettled(tasks);
+    const wrong = outcomes.find((each) => each.status === 'rejected' && isOther(each.reason));
+    throw wrong?.status === 'rejected' ? wrong.reason : error;
+  }
 }
 
 /** Messages say which of a policy's many keys they are about. */

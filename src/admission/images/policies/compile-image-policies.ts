@@ -13,6 +13,7 @@ import {
   type ImageRequirements,
   type ImageRule,
 } from '../../../policy/images/image-requirements.ts';
+import { SigningError } from '../../../signing/errors.ts';
 import type { VerificationPolicy } from '../../../signing/verify/policy.ts';
 import { resolveOnce } from '../../sharing/resolve-once.ts';
 import { attestationRequirement } from './attestation-requirement.ts';
@@ -47,6 +48,18 @@ export function compileImagePolicies(
   };
 }
 
+/** What the rules of one policy demand, each by itself, whatever others hold beside it. */
+export function requirementsByRule(
+  policy: Policy,
+  sources: KeySources,
+  pool: TrustPool,
+): readonly Requirement[] {
+  const surroundings = {
+    ...{ requirements: compileImageRequirements([policy]), levels: levelsOn([policy]), sources, pool },
+  };
+  return surroundings.requirements.all.map((each) => compileRequirement(each, surroundings));
+}
+
 interface Surroundings {
   readonly requirements: ImageRequirements;
   readonly levels: ReturnType<typeof levelsOn>;
@@ -56,8 +69,13 @@ interface Surroundings {
 
 function compileRequirement(requirement: ImageRequirement, surroundings: Surroundings): Requirement {
   const { policy, enforcement, ruleIndex, outcome } = requirement;
+  const policyName = `QuantumSecurityPolicy ${namespacedName(policy)}`;
+  if (policy.unusable !== undefined) {
+    const error = new SigningError('ERR_VERIFICATION_POLICY_INVALID', policy.unusable);
+    return { ...{ name: policyName, policy, enforcement }, kind: 'unusable', error };
+  }
   const rule = ruleIndex === undefined ? '' : `, rule ${ruleIndex + 1}`;
-  const common = { name: `QuantumSecurityPolicy ${namespacedName(policy)}${rule}`, policy, enforcement };
+  const common = { name: `${policyName}${rule}`, policy, enforcement };
   if (outcome.kind === 'allow') return { ...common, kind: 'allow' };
   if (outcome.kind === 'deny') return { ...common, kind: 'deny', reasons: [denial(outcome.why)] };
 
@@ -108,11 +126,12 @@ function verificationPolicy(
   { requirements: { revokedDigests, revokedKeys }, sources, pool }: Surroundings,
 ): (signal: AbortSignal) => Promise<VerificationPolicy> {
   return resolveOnce(async (signal) => ({
-    authorities: await resolveAuthorities(authorities, { sources, namespace, pool, signal }),
-    bindReference,
+    // Before anything is looked up: what is wrong with a condition, no lookup has to succeed for.
     attestations: attestations.map(({ predicateType, condition }) =>
       attestationRequirement(predicateType, condition),
     ),
+    authorities: await resolveAuthorities(authorities, { sources, namespace, pool, signal }),
+    bindReference,
     revokedDigests,
     revokedKeys,
   }));

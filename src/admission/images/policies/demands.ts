@@ -10,7 +10,7 @@ import type { CompiledImagePolicies, Requirement } from './requirement.ts';
  * hangs in an image that nothing allows takes no time from the others.
  */
 export function isDeniedAlready(policies: CompiledImagePolicies, reference: ImageReference): boolean {
-  return requirementsOn(policies, reference).some((each) => each.kind === 'deny' && enforces(each));
+  return requirementsOn(policies, reference).some((each) => isClosed(each) && enforces(each));
 }
 
 /** Of what is required of the image, as much as can make a difference to the decision, or costs nothing. */
@@ -64,6 +64,10 @@ export function namingPolicies(policies: readonly Policy[]): readonly Policy[] {
 
 function requirementsOn(policies: CompiledImagePolicies, reference: ImageReference): readonly Requirement[] {
   return policies.requirementsOn(repositoryName(reference));
+}
+
+function isClosed({ kind }: Requirement): boolean {
+  return kind === 'deny' || kind === 'unusable';
 }
 
 function enforces({ enforcement }: Requirement): boolean {

@@ -22,6 +22,8 @@ export type Requirement = {
   /** Without a signature. */
   | { readonly kind: 'allow' }
   | { readonly kind: 'deny'; readonly reasons: readonly string[] }
+  /** Nothing of the policy can be used; `error` is of no use, see isOfNoUse. No registry need be asked. */
+  | { readonly kind: 'unusable'; readonly error: Error }
 );
 
 /** A set of policies, ready to judge any number of images. */

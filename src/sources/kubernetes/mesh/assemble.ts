@@ -6,7 +6,8 @@
 import { buildMeshState, type MeshOptions } from '../../../model/build.ts';
 import type { MeshState } from '../../../model/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
-import { type MeshObject, parseVersion, type Version } from './mesh-objects.ts';
+import { closedMeaning } from './closed-policy.ts';
+import { type MeshObject, parseVersion, standIn, type Version } from './mesh-objects.ts';
 
 export interface Assembled {
   /** Undefined when what is wrong cannot be narrowed down to objects: then what was in force stays. */
@@ -62,6 +63,9 @@ function nameOf({ kind, namespace, name }: NonNullable<Problem['object']>): stri
   return `${kind} ${namespace}/${name}`;
 }
 
+/** Enough to mend one after the other; a policy can have thousands. */
+const maxWrong = 8;
+
 const alsoRevoking = ', and what is revoked here is revoked';
 
 /** Which version of an object is used, and which comes after it should it turn out to be wrong. */
@@ -70,6 +74,8 @@ class Choice {
   readonly #object: MeshObject;
   readonly #versions: readonly { readonly version: Version; readonly meaning: string }[];
   #index = 0;
+  /** What is wrong with the version that is there now. */
+  readonly #wrong: string[] = [];
 
   constructor(object: MeshObject) {
     this.#object = object;
@@ -86,14 +92,14 @@ class Choice {
               meaning: `its last good version stays in force${kept === good ? '' : alsoRevoking}`,
             },
           ]),
-      ...(closed === undefined
-        ? []
-        : [{ version: closed, meaning: 'until it is mended, nothing is allowed where it holds' }]),
+      ...(closed === undefined ? [] : [{ version: closed, meaning: closedMeaning(closed.parsed.resource) }]),
     ];
   }
 
   get chosen(): Version | undefined {
-    return this.#versions[this.#index]?.version;
+    const version = this.#versions[this.#index]?.version;
+    if (version === undefined || version !== this.#object.closed) return version;
+    return standIn(version, this.#wrong);
   }
 
   next(): void {
@@ -114,6 +120,7 @@ class Choice {
 
   explain(problem: Problem): Problem {
     const meaning = this.#versions[this.#index]?.meaning ?? 'it is left out';
+    if (this.#wrong.length < maxWrong) this.#wrong.push(problem.message);
     return { ...problem, message: `${problem.message}; ${meaning}` };
   }
 

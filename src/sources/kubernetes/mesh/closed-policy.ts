@@ -2,6 +2,7 @@
 
 import { ownField } from '../../../model/manifest.ts';
 import type { ManifestParser, Parsed } from '../../../model/parse.ts';
+import type { Resource } from '../../../model/resource.ts';
 import { readRevocations } from './revocations.ts';
 
 /**
@@ -41,3 +42,18 @@ export function closedPolicy(metadata: unknown, spec: unknown, parse: ManifestPa
 }
 
 const scalars = ['enforcement', 'postQuantumEncryption', 'quantumAuthentication', 'complianceLevel'] as const;
+
+/** What it comes to where the policy holds: how strictly is the policy's own word, as far as it can be read. */
+export function closedMeaning(closed: Resource | undefined): string {
+  if (closed?.kind !== 'QuantumSecurityPolicy') return 'it is left out';
+  const revoking = closed.spec.revoked === undefined ? '' : ', and nothing but what it revokes is denied';
+  // As the schema has it for one that says nothing.
+  switch (closed.spec.enforcement ?? 'enforce') {
+    case 'enforce':
+      return 'until it is mended, nothing is allowed where it holds';
+    case 'warn':
+      return `until it is mended, all that happens where it holds is allowed with a warning${revoking}`;
+    default:
+      return `until it is mended, all that happens where it holds is allowed, and recorded as what would be denied${revoking}`;
+  }
+}

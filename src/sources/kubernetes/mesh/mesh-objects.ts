@@ -62,6 +62,13 @@ function versionOf(parsed: Parsed): Version {
   return { manifest: { content }, parsed };
 }
 
+/** What stands in for a policy, with what is wrong with that. */
+export function standIn(closed: Version, reasons: readonly string[]): Version {
+  const { resource } = closed.parsed;
+  if (resource?.kind !== 'QuantumSecurityPolicy') return closed;
+  return versionOf({ ...closed.parsed, resource: { ...resource, unusable: reasons.join('; ') } });
+}
+
 export class MeshObjects {
   readonly #parse: ManifestParser;
   readonly #onChange: () => void;

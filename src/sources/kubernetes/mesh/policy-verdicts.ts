@@ -1,8 +1,8 @@
 // What became of each policy, for its author: the others learn it from the log.
 
-import type { NamespacedName } from '../../../model/mesh.ts';
+import type { NamespacedName, Policy } from '../../../model/mesh.ts';
 import type { Problem } from '../../../model/problem.ts';
-import type { MeshObject } from './mesh-objects.ts';
+import type { MeshObject, Version } from './mesh-objects.ts';
 
 export interface PolicyVerdict {
   readonly namespace: string;
@@ -15,6 +15,8 @@ export interface PolicyVerdict {
   readonly status: unknown;
   /** In force as it is written. */
   readonly inForce: boolean;
+  /** What is in force then. */
+  readonly policy: Policy | undefined;
   /** Why not; empty also where it cannot be told. */
   readonly problems: readonly Problem[];
 }
@@ -43,8 +45,15 @@ export function policyVerdicts(
             resourceVersion,
             ...written,
             inForce,
+            policy: inForce ? policyOf(current) : undefined,
             problems: errors.get(`${namespace}/${name}`) ?? [],
           },
         ];
   });
+}
+
+function policyOf({ parsed: { resource } }: Version): Policy | undefined {
+  if (resource?.kind !== 'QuantumSecurityPolicy') return undefined;
+  const { namespace, name, spec } = resource;
+  return { namespace, name, spec };
 }

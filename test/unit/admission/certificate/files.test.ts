@@ -14,7 +14,7 @@ interface Watched extends CertificateFiles {
 
 const name = 'trellis-webhook.trellis-system.svc';
 
-async function watch(tls: TlsFiles, now = new Date(), names = [name]): Promise<Watched> {
+async function watch(tls: TlsFiles, now = new Date(), serviceName = name): Promise<Watched> {
   const controller = new AbortController();
   const [said, messages]: [string[], string[]] = [[], []];
   const say = (kind: string, message = ''): void => {
@@ -23,7 +23,7 @@ async function watch(tls: TlsFiles, now = new Date(), names = [name]): Promise<W
     messages.push(message);
   };
   const files = await watchCertificateFiles({
-    ...{ certificate: tls.certFile, key: tls.keyFile, names, signal: controller.signal, pollMs: 1 },
+    ...{ certificate: tls.certFile, key: tls.keyFile, serviceName, signal: controller.signal, pollMs: 1 },
     clock: {
       now: () => now,
       monotonic: () => 0,
@@ -82,13 +82,21 @@ test.each<[string, (tls: TlsFiles) => Promise<void>, string]>([
   },
 );
 
-test.each<[string, Date, readonly string[]]>([
-  ['expired', new Date('2099-01-01'), [name]],
-  ['not-yet-valid', new Date('2001-01-01'), [name]],
-  ['wrong-name', new Date(), ['other.trellis-system.svc']],
-])('%s: served, with a warning', async (kind, now, names) => {
+test.each<[string, Date, string]>([
+  ['expired', new Date('2099-01-01'), name],
+  ['not-yet-valid', new Date('2001-01-01'), name],
+  ['wrong-name', new Date(), 'other.trellis-system.svc'],
+])('%s: served, with a warning', async (kind, now, serviceName) => {
   const tls = await makeTls(name);
-  const { source, said } = await watch(tls, now, [...names]);
+  const { source, said } = await watch(tls, now, serviceName);
   expect(said).toEqual(['expiry leaf', kind]);
   expect(source.current().certificate).toBe(tls.cert);
+});
+
+test('a certificate without the name of the Service says which it has, and who refuses it', async () => {
+  const { messages } = await watch(await makeTls('webhook.example'), new Date(), name);
+  expect(messages.at(-1)).toMatch(
+    /is for .*DNS:webhook\.example.*, and not for trellis-webhook\.trellis-system\.svc: API servers that call through that Service refuse it/,
+  );
+  expect(messages.at(-1)).not.toContain('nothing is admitted');
 });

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startAdmissionController } from '../../../../src/admission/controller/controller.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { createLogger } from '../../../../src/telemetry/logger.ts';
@@ -97,6 +97,7 @@ test('what serves is ready, and gives its Lease back when it ends', async () => 
   const controller = await startAdmissionController(
     optionsWith({ client: kube, signal: ending.signal, readiness, metrics }),
   );
+  await controller.ready;
   await until('readiness', () => readiness.conditions().every(({ ready }) => ready));
   expect(controller.address).toMatch(/^127\.0\.0\.1:\d+$/);
   controller.refreshMetrics();
@@ -121,4 +122,42 @@ test('what is told to stop before it has a certificate stops', async () => {
   ending.abort(new Error('told to stop'));
   await expect(starting).rejects.toThrow('told to stop');
   expect(holder()).toBe('');
+});
+
+test('options that cannot be meant are refused before the Lease is touched', async () => {
+  const { kube } = kubeWithLease();
+  const { signal } = new AbortController();
+  const registry = { allowedAddresses: ['nowhere'] };
+  const starting = startAdmissionController(optionsWith({ client: kube, signal, registry }));
+  await expect(starting).rejects.toThrow('nowhere');
+  expect(kube.requests).toEqual([]);
+});
+
+test('a Lease that cannot be read is said in one line; a certificate of another name is no error', async () => {
+  const kube = new QuietKube(() => {
+    throw new KubernetesError('ERR_KUBE_UNREACHABLE', 'the API server is away');
+  });
+  const ending = new AbortController();
+  const lines: string[] = [];
+  const log = createLogger({ level: 'info', format: 'json', write: (line) => void lines.push(line) });
+  const controller = await startAdmissionController(
+    optionsWith({ client: kube, signal: ending.signal, log }),
+  );
+  const isReady = vi.fn();
+  void controller.ready.then(isReady);
+  const [said] = await until('the line', () => {
+    const found = lines.filter((line) => line.includes('the Lease cannot be'));
+    return found.length > 0 && found;
+  });
+  expect(said).toMatch(/it is tried again: the API server is away/);
+  expect(said).not.toContain('stack');
+  const certificate = lines.find((line) => line.includes('the serving certificate'));
+  expect(JSON.parse(certificate ?? '{}')).toMatchObject({
+    // Of warnings.
+    level: 40,
+    msg: expect.stringMatching(/and not for trellis-webhook\.trellis-system\.svc/),
+  });
+  ending.abort();
+  await controller.close(1_000);
+  expect(isReady).not.toHaveBeenCalled();
 });

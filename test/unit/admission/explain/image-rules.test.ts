@@ -3,7 +3,7 @@ import { explainImageRules, type KeysetTrial } from '../../../../src/admission/e
 import { type AuthoritySpec, authority, ec, hybrid, inlineKey, keyset, ml, rule } from '../images/support.ts';
 
 const now = new Date('2026-06-01T00:00:00Z');
-const nothing: KeysetTrial = { now, revokedKeys: new Set(), levels: [] };
+const nothing: KeysetTrial = { now, revokedKeys: new Set(), levels: [], hasEntry: () => true };
 
 function explained(changes: Partial<AuthoritySpec>, trial: Partial<KeysetTrial> = {}) {
   const [first] = explainImageRules([rule({ authorities: [authority(changes)] })], { ...nothing, ...trial });
@@ -82,8 +82,26 @@ test('keys say where they are, certificates whose they are', () => {
         ],
       },
     ],
-    keyless: { issuer: 'https://issuer.example', subject: 'matching .*@example\\.com' },
+    keyless: {
+      issuer: 'https://issuer.example',
+      subject: 'matching .*@example\\.com',
+      trustedRoot: 'ConfigMap root',
+    },
   });
+  const asked: string[][] = [];
+  const hasEntry = (...names: string[]) => {
+    asked.push(names);
+    return false;
+  };
+  const absent = explained({ keysets: [{ name: 'a', keys: [kms, pinned] }], keyless }, { hasEntry });
+  expect(absent?.keysets[0]?.keys[1]?.from).toBe(
+    `ConfigMap keys: not among these files (entry ci.pub), pinned to ${'ab'.repeat(32)}`,
+  );
+  expect(absent?.keyless?.trustedRoot).toBe('ConfigMap root: not among these files (entry root.json)');
+  expect(asked).toEqual([
+    ['keys', 'ci.pub'],
+    ['root', 'root.json'],
+  ]);
 });
 
 test('what a rule leaves out is what holds', () => {

@@ -194,7 +194,7 @@ test('what policies demand before anything is known is what they demand anywhere
 });
 
 describe('what is not stated', () => {
-  test('does not exist, and says what to do', async () => {
+  test('is not known, and says what to do', async () => {
     const reason =
       /^unknown: .*nothing is stated of registry\.example\/trading\/other:1: add it to the images of the test/;
     expect(await comesTo(signed, by(authority()), { name: 'registry.example/trading/other:1' })).toMatch(
@@ -217,7 +217,7 @@ describe('what is not stated', () => {
     await expect(
       judging.resolve({ ...question, signal: new AbortController().signal }),
     ).rejects.toMatchObject({
-      code: 'ERR_REGISTRY_NOT_FOUND',
+      code: 'ERR_REGISTRY_UNREACHABLE',
     });
   });
 });

@@ -1,5 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Usability } from '../../../../src/admission/images/policies/usability.ts';
 import { runPolicyStatus, statusOf } from '../../../../src/admission/report/policy-status.ts';
+import type { Policy } from '../../../../src/model/mesh.ts';
 import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError, type KubernetesErrorCode } from '../../../../src/sources/kubernetes/errors.ts';
 import type { PolicyVerdict } from '../../../../src/sources/kubernetes/mesh/policy-verdicts.ts';
@@ -18,9 +20,12 @@ function verdict(changes: Partial<PolicyVerdict> = {}): PolicyVerdict {
   return {
     ...{ namespace: 'trading', name: 'a', uid: 'uid-a', resourceVersion: '7', generation: 3 },
     ...{ status: undefined, inForce: true, problems: [] },
+    policy: { namespace: 'trading', name: 'a', spec: {} },
     ...changes,
   };
 }
+
+const usable: Usability = { kind: 'usable', hasKmsKeys: false };
 
 const good = {
   ...{ type: 'Ready', status: 'True', reason: 'InForce', message: 'it is in force as it is written' },
@@ -28,9 +33,19 @@ const good = {
 };
 const said = { observedGeneration: 3, conditions: [good] };
 
+interface Condition {
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+function conditionsOf(status: unknown): readonly Condition[] {
+  return (status as { conditions: readonly Condition[] }).conditions;
+}
+
 describe('the status', () => {
   test('of a policy that is in force', () => {
-    expect(statusOf(verdict(), now)).toEqual({
+    expect(statusOf(verdict(), usable, now)).toEqual({
       observedGeneration: 3,
       conditions: [{ ...good, lastTransitionTime: '2026-11-21T12:00:00Z' }],
     });
@@ -38,7 +53,7 @@ describe('the status', () => {
 
   test('of one that is not says why, and since when', () => {
     const bad = verdict({ status: said, inForce: false, problems: [problem], generation: 4 });
-    expect(statusOf(bad, now)).toEqual({
+    expect(statusOf(bad, usable, now)).toEqual({
       observedGeneration: 4,
       conditions: [
         {
@@ -50,28 +65,68 @@ describe('the status', () => {
   });
 
   test('of one that is not, and nobody knows why, is not good', () => {
-    expect(statusOf(verdict({ inForce: false }), now)).toMatchObject({ conditions: [{ status: 'False' }] });
+    expect(statusOf(verdict({ inForce: false }), usable, now)).toMatchObject({
+      conditions: [{ status: 'False' }],
+    });
+  });
+
+  const unusable: Usability = { kind: 'unusable', problems: ['rule 1: no key', 'rule 2: no root'] };
+
+  test('of one that no image can be judged by is not good, and says what an image would be told', () => {
+    const [condition] = conditionsOf(statusOf(verdict({ status: said }), unusable, now));
+    expect(condition).toMatchObject({
+      ...{ status: 'False', reason: 'PolicyUnusable', message: 'rule 1: no key\nrule 2: no root' },
+      lastTransitionTime: '2026-11-21T12:00:00Z',
+    });
+    // As the schema has it, beside everything else.
+    expect(condition?.reason).toMatch(/^[A-Za-z][A-Za-z0-9_]*$/);
+  });
+
+  test('of one of which that is not known is neither, and nothing is written before it was tried', () => {
+    const unknown: Usability = { kind: 'unknown', error: new Error('timed out') };
+    expect(conditionsOf(statusOf(verdict(), unknown, now))).toMatchObject([
+      { status: 'Unknown', message: expect.stringContaining('timed out; it is tried again') },
+    ]);
+    expect(statusOf(verdict(), undefined, now)).toBeUndefined();
+  });
+
+  test('of one with keys in a key management service says that those were not asked for', () => {
+    const status = statusOf(verdict(), { kind: 'usable', hasKmsKeys: true }, now);
+    expect(conditionsOf(status)).toMatchObject([
+      { status: 'True', message: expect.stringMatching(/as it is written; its keys in key management/) },
+    ]);
+  });
+
+  test('of one that is not in force says why, whether or not it could be used', () => {
+    const bad = verdict({ inForce: false, problems: [problem] });
+    for (const each of [unusable, undefined]) {
+      expect(conditionsOf(statusOf(bad, each, now))).toMatchObject([{ reason: 'RootNamespaceOnly' }]);
+    }
   });
 
   test('is written when it changes, and only then', () => {
-    expect(statusOf(verdict({ status: said }), now)).toBeUndefined();
-    const changed = statusOf(verdict({ status: said, generation: 4 }), now);
+    expect(statusOf(verdict({ status: said }), usable, now)).toBeUndefined();
+    const changed = statusOf(verdict({ status: said, generation: 4 }), usable, now);
     expect(changed).toEqual({ observedGeneration: 4, conditions: [{ ...good, observedGeneration: 4 }] });
-    expect(statusOf(verdict({ status: { ...said, observedGeneration: 2 } }), now)).toBeDefined();
+    expect(statusOf(verdict({ status: { ...said, observedGeneration: 2 } }), usable, now)).toBeDefined();
     const wrong = { ...said, conditions: [{ ...good, message: 'all is lost' }] };
-    expect(statusOf(verdict({ status: wrong }), now)).toEqual(said);
+    expect(statusOf(verdict({ status: wrong }), usable, now)).toEqual(said);
   });
 
   test('keeps the conditions of others, whatever is there', () => {
     const other = { type: 'Conflict', status: 'True', reason: 'X', message: '', lastTransitionTime: earlier };
     const status = { observedGeneration: 3, conditions: [other, 7, { ...good, status: 'Unknown' }] };
-    expect(statusOf(verdict({ status }), now)).toMatchObject({ conditions: [other, { status: 'True' }] });
-    expect(statusOf(verdict({ status: 'nonsense' }), now)).toMatchObject({ conditions: [{ type: 'Ready' }] });
+    expect(statusOf(verdict({ status }), usable, now)).toMatchObject({
+      conditions: [other, { status: 'True' }],
+    });
+    expect(statusOf(verdict({ status: 'nonsense' }), usable, now)).toMatchObject({
+      conditions: [{ type: 'Ready' }],
+    });
   });
 
   test('fits into what the schema allows', () => {
     const long = { ...problem, message: 'x'.repeat(3_000) };
-    const status = statusOf(verdict({ inForce: false, problems: [long, long] }), now);
+    const status = statusOf(verdict({ inForce: false, problems: [long, long] }), usable, now);
     const [{ message }] = (status as { conditions: [{ message: string }] }).conditions;
     expect([...message].length).toBeLessThanOrEqual(4_096);
   });
@@ -82,21 +137,26 @@ describe('the writer', () => {
   let leads: boolean;
   let asked: KubeRequest[];
   let answer: (request: KubeRequest) => void;
+  let find: (policy: Policy) => Promise<Usability>;
   let failures: unknown[];
   let slept: number[];
+  /** For each policy. */
+  let checkMs: number;
   beforeEach(() => {
     verdicts = [verdict()];
     leads = true;
     asked = [];
     answer = () => {};
+    find = async () => usable;
     failures = [];
     slept = [];
+    checkMs = 0;
   });
 
   /** @param between what happens after each of them */
   async function looks(count: number, between: (look: number) => void = () => {}): Promise<void> {
     const controller = new AbortController();
-    const limits = { pollMs: 20, pauseMs: 1, retryMs: 30 };
+    const limits = { pollMs: 20, pauseMs: 1, retryMs: 30, usableMs: 100, otherMs: 30, lookMs: 10 };
     let done = 0;
     let time = 0;
     const client = new FakeKube((request) => {
@@ -105,6 +165,11 @@ describe('the writer', () => {
     });
     await runPolicyStatus({
       ...{ client, limits, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
+      usabilityOf: async (policy) => {
+        const found = await find(policy);
+        time += checkMs;
+        return found;
+      },
       failed: (error) => failures.push(error),
       clock: {
         ...{ now: () => now, monotonic: () => time },
@@ -271,5 +336,86 @@ describe('the writer', () => {
   test('has a limit of time for each', async () => {
     await looks(1);
     expect(asked[0]?.timeoutMs).toBe(10_000);
+  });
+
+  describe('and what a policy refers to', () => {
+    const missing: Usability = { kind: 'unusable', problems: ['no ConfigMap'] };
+    const statuses = () =>
+      asked.map(({ body }) => conditionsOf((body as { status: unknown }).status)[0]?.status).join(' ');
+    /** As the watch brings it, after every write. */
+    const written = () => {
+      const [last] = asked.slice(-1);
+      const { status } = (last?.body ?? {}) as { status?: unknown };
+      verdicts = verdicts?.map((each) =>
+        each.name === 'a' ? { ...each, status, resourceVersion: `${7 + asked.length}` } : each,
+      );
+    };
+
+    test('is looked at again: what was missing may be there, and what was there may be gone', async () => {
+      find = async () => missing;
+      let found = 0;
+      await looks(14, (look) => {
+        written();
+        if (look === 1) find = async () => usable;
+        if (look === 4) {
+          find = async () => {
+            found += 1;
+            return missing;
+          };
+        }
+      });
+      // 30 ms until the one that was missing is looked for again; 100 until that which was there is.
+      expect(statuses()).toBe('False True False');
+      expect(found).toBeGreaterThan(0);
+    });
+
+    test('is asked about once in a while, and not at every look', async () => {
+      const finding = vi.fn(find);
+      find = finding;
+      await looks(5, written);
+      expect(finding).toHaveBeenCalledTimes(1);
+    });
+
+    test('is asked about at once where the policy has changed', async () => {
+      const finding = vi.fn(find);
+      find = finding;
+      await looks(3, (look) => {
+        if (look === 2) verdicts = [verdict({ generation: 4, resourceVersion: '8' })];
+      });
+      expect(finding).toHaveBeenCalledTimes(2);
+    });
+
+    test('is not taken back by an answer that did not come', async () => {
+      await looks(12, (look) => {
+        written();
+        find = async () => {
+          throw new Error('away');
+        };
+        if (look === 1) expect(statuses()).toBe('True');
+      });
+      expect(statuses()).toBe('True');
+    });
+
+    test('takes no more than its time from what is known', async () => {
+      verdicts = many('abcd');
+      checkMs = 6;
+      await looks(1);
+      expect(names()).toBe('ab');
+    });
+
+    test('and those that wait longest come first', async () => {
+      verdicts = many('abcd');
+      checkMs = 6;
+      await looks(2);
+      expect(names()).toBe('ab' + 'cd');
+    });
+
+    test('is the leader’s to ask about', async () => {
+      leads = false;
+      const finding = vi.fn(find);
+      find = finding;
+      await looks(2);
+      expect(finding).not.toHaveBeenCalled();
+    });
   });
 });

@@ -55,6 +55,8 @@ describe('a denial', () => {
     const tag = finding({ code: 'image-not-digest' });
     expect(statusOf([unknown, tag])).toMatchObject({ code: 503 });
     expect(statusOf([tag])).toMatchObject({ code: 403 });
+    // That there is no such image is known.
+    expect(statusOf([finding({ code: 'image-not-found' })])).toMatchObject({ code: 403 });
   });
 
   test('names all reasons, and none of those that only warn', () => {

@@ -44,13 +44,18 @@ interface Registry {
   readonly asked: string[];
 }
 
-async function startRegistry(kind: 'open' | 'closed' | 'silent' = 'open'): Promise<Registry> {
+async function startRegistry(kind: 'open' | 'closed' | 'silent' | 'empty' = 'open'): Promise<Registry> {
   const asked: string[] = [];
   const server = createServer(({ url = '' }, response) => {
     asked.push(url);
     if (kind === 'silent') return;
     if (kind === 'closed') {
       response.writeHead(403).end();
+      return;
+    }
+    if (kind === 'empty' && url !== '/v2/') {
+      const errors = [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }];
+      response.writeHead(404, { 'content-type': 'application/json' }).end(JSON.stringify({ errors }));
       return;
     }
     const isManifest = /\/manifests\/(v1|sha256:[0-9a-f]+)$/.test(url);
@@ -128,6 +133,10 @@ describe('without a registry', () => {
     expect(stdout).toMatch(
       /^ {2}no policy speaks about images of the namespace: spec\.containers\[0\]\.image/m,
     );
+    expect(stdout).toMatch(/\n1 of 2 has no policy at all, so that everything is allowed there: default\n$/);
+    const { stdout: json } = await admit(file, '--json');
+    const { objects } = JSON.parse(json) as { objects: readonly { hasPolicies: boolean }[] };
+    expect(objects.map(({ hasPolicies }) => hasPolicies)).toEqual([false, true]);
     expect((await admit(file, '-n', 'trading')).exitCode).toBe(1);
     const root = ['--root-namespace', 'trading'];
     expect((await admit(file, ...root)).exitCode).toBe(1);
@@ -137,6 +146,51 @@ describe('without a registry', () => {
     const nowhere = podObject(publicImage, { metadata: { namespace: undefined } });
     const outcome = await admit(await files.write('nowhere.yaml', nowhere));
     expectFailure(outcome, 2, /no policy holds for default: they are of trading/, /-n/);
+  });
+
+  test('exempt namespaces are not judged, and counted', async () => {
+    const of = (namespace: string) => podObject(otherImage, { metadata: { namespace } });
+    const file = await files.write(
+      'exempt.yaml',
+      of('kube-system'),
+      of('a'),
+      of('a'),
+      podObject(publicImage),
+    );
+    const root = ['--root-namespace', 'trading'];
+    const judged = await admit(file, ...root);
+    expect([judged.exitCode, judged.stderr]).toEqual([1, 'trellis: 3 of 4 denied\n']);
+    const argv = [...root, '--exempt-namespace', 'kube-system', '--exempt-namespace', 'a'];
+    const { exitCode, stdout } = await admit(file, ...argv);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^not judged: exempt {2}Pod kube-system\/app in .*exempt\.yaml:1$/m);
+    expect(stdout).toMatch(/^1 judged, .*: 1 allowed$/m);
+    expect(stdout).toMatch(
+      /^3 not judged, as their namespaces are exempt \(--exempt-namespace\): kube-system, 2 a$/m,
+    );
+    const { stdout: json } = await admit(file, ...argv, '--json');
+    expect(JSON.parse(json)).toMatchObject({
+      ok: true,
+      objects: [{ namespace: 'trading' }],
+      exempt: [
+        { kind: 'Pod', namespace: 'kube-system', name: 'app', file, line: 1 },
+        { namespace: 'a' },
+        { namespace: 'a' },
+      ],
+    });
+    const none = await admit(await files.write('all-exempt.yaml', of('a')), ...argv);
+    expect([none.exitCode, none.stderr]).toEqual([0, '']);
+    expect(none.stdout).toMatch(/^0 judged, as where no sidecar is injected$/m);
+  });
+
+  test('nothing but what is not known of is an error that names it', async () => {
+    const rollout = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', metadata: { name: 'a' } };
+    const outcome = await admit(await files.write('rollout.yaml', rollout));
+    expectFailure(
+      outcome,
+      2,
+      /can be judged: 1 NOT LOOKED INTO, .*: Rollout \(argoproj\.io\)\n {2}give Pods/,
+    );
   });
 
   test('what only warns or is recorded does not deny', async () => {
@@ -325,6 +379,7 @@ test('--json is one document, and every field is always there', async () => {
             message: expect.stringContaining('is denied by QuantumSecurityPolicy trading/images'),
           },
         ],
+        hasPolicies: true,
         images: [{ field: 'spec.containers[0].image', image: otherImage, decision: 'denied', digest: null }],
       },
       {
@@ -335,11 +390,13 @@ test('--json is one document, and every field is always there', async () => {
         line: 18,
         verdict: 'allowed',
         findings: [],
+        hasPolicies: true,
         images: [
           { field: 'spec.containers[0].image', image: publicImage, decision: 'allowed', digest: null },
         ],
       },
     ],
+    exempt: [],
     passedOver: { Service: 1 },
     notKnown: { 'Rollout (argoproj.io)': 1 },
   });
@@ -387,6 +444,21 @@ describe('with a registry', () => {
     ]);
   });
 
+  test.each([
+    ['a Pod', podObject],
+    ['a template', deploymentObject],
+  ])('an image of %s that is not there is denied, and nobody is told to try again', async (_, object) => {
+    const { host } = await startRegistry('empty');
+    const policy = await demanding(host);
+    const file = await files.write('missing.yaml', object(`${host}/trading/app:v9`));
+    const { exitCode, stdout, stderr } = await trellis('admit', '-f', file, '--policy', policy);
+    expect([exitCode, stderr]).toEqual([1, 'trellis: 1 of 1 denied\n']);
+    expect(stdout).toMatch(
+      /^DENIED .*\n {2}.*trading\/app:v9: check the name and the tag; the registry says "MANIFEST_UNKNOWN: .*; registries also say this .*--docker-config.* \(image-not-found\)\n1 judged/,
+    );
+    expect(stdout).not.toMatch(/try again|says nothing|image-not-digest/);
+  });
+
   test('what is denied goes before what is not known', async () => {
     const policy = await demanding('127.0.0.1:1');
     const file = await files.write('both.yaml', podObject('127.0.0.1:1/a:v1'), podObject(otherImage));
@@ -422,12 +494,17 @@ describe('mistakes', () => {
     ],
     ['one stream for two', ['-f', '-', '--policy', '-'], /standard input \(-\) can be read once only/],
     ['a root namespace', ['-f', policies, '--policy', policies, '--root-namespace', 'A B'], /as in trading/],
+    [
+      'an exempt namespace',
+      ['-f', policies, '--policy', policies, '--exempt-namespace', 'A B'],
+      /as in trading/,
+    ],
     ['a namespace', ['-f', policies, '--policy', policies, '-n', 'A B'], /as in trading/],
     ['a deadline', ['-f', policies, '--policy', policies, '--deadline', '0'], /such as 30s/],
     [
       'nothing that makes pods',
       ['-f', policies, '--policy', policies],
-      /nothing .* makes pods\n {2}give Pods, Deploy/,
+      /nothing .* can be judged: 1 passed over, as they make no pods: QuantumSecurityPolicy\n {2}give Pods, Deploy/,
     ],
     ['an argument', ['-f', policies, '--policy', policies, 'x'], /too many arguments/],
   ])('%s', async (_, argv, message) => {

@@ -108,6 +108,53 @@ describe('a namespace', () => {
   });
 });
 
+describe('a policy that cannot be used', () => {
+  const good = policyObject({ images: [rule()] });
+  const broken = (namespace: string) =>
+    policyObject({ enforcement: 'sometimes' } as unknown as Policy['spec'], 'broken', namespace);
+
+  test('and does not hold here is named, and nothing else', async () => {
+    const { exitCode, stdout, stderr } = await explain([good, broken('elsewhere')]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(
+      /^trellis: warning: a policy cannot be used, and does not hold in trading: .*policies\.yaml:\d+:\d+: error: QuantumSecurityPolicy elsewhere\/broken: spec\.enforcement.*\n$/,
+    );
+    expect(stdout).toMatch(/policies +trading\/images \(enforce\)$/m);
+    expect(stdout).not.toContain('broken');
+  });
+
+  test.each([
+    ['here', broken('trading')],
+    ['everywhere', broken('trellis-system')],
+    ['nobody knows where', broken('A B')],
+  ])('and holds %s ends it, with what is wrong', async (_, policy) => {
+    expectFailure(
+      await explain([good, policy]),
+      2,
+      /policies\.yaml cannot be used:\n.*QuantumSecurityPolicy [\w-]+\/broken: .*spec\.enforcement/s,
+    );
+  });
+
+  test('because it is not given whole says what is missing', async () => {
+    const spkiSha256 = 'ab'.repeat(32);
+    const pinned = { algorithm: 'ECDSA-P256', configMapRef: { name: 'keys', key: 'ci.pub', spkiSha256 } };
+    const keysets = [{ name: 'ci-2026', keys: [pinned] }] as unknown as (typeof old)[];
+    const policy = policyObject({ images: [rule({ authorities: [authority({ keysets })] })] });
+    const configMap = (namespace: string) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'keys', namespace },
+      data: { 'ci.pub': 'a key' },
+    });
+    const missing = 'ECDSA-P256 (ConfigMap keys: not among these files (entry ci.pub), pinned to abab';
+    expect((await explain([policy])).stdout).toContain(missing);
+    expect((await explain([policy, configMap('elsewhere')])).stdout).toContain(missing);
+    expect((await explain([policy, configMap('trading')])).stdout).toContain(
+      'ECDSA-P256 (ConfigMap keys, pinned to abab',
+    );
+  });
+});
+
 describe('a rule about images that is never reached', () => {
   test('is named, with the rules that match all of it before', async () => {
     const images = [
@@ -118,7 +165,7 @@ describe('a rule about images that is never reached', () => {
     ];
     const { stdout } = await explain([policyObject({ images })]);
     expect(stdout).toMatch(
-      / 2\. registry\.example\/trading\/gateway: allowed .* \(NEVER REACHED: rule 1 before it/,
+      / 2\. registry\.example\/trading\/gateway: allowed .* \(NEVER REACHED: rule 1 before it matches all of it\)$/m,
     );
     expect(stdout).toMatch(
       / 4\. .*: allowed .* \(NEVER REACHED: rules 1 and 3 before it match all of it\)$/m,

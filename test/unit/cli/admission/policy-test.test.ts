@@ -469,3 +469,13 @@ describe('a test file', () => {
     expectFailure(await trellis('policy', 'test'), 2, /missing required argument 'path'/);
   });
 });
+
+test('two cases of one name are a mistake', async () => {
+  const each = { name: 'runs', object: 'pod.yaml', expect: 'allowed' };
+  const { run } = await withTest({ policies: ['policy.yaml'], images: signed, cases: [each, each] });
+  expectFailure(
+    await run(),
+    2,
+    /a\.test\.yaml:\d+:\d+: error: cases\[1\]\.name: there is another case "runs"; give each a name of its own/,
+  );
+});

@@ -127,4 +127,14 @@ describe('SIGTERM', () => {
     expect([exitCode, stdout]).toEqual([0, '']);
     expect(stderr).toContain('"signal":"SIGTERM"');
   });
+
+  test('ends it while it has no policies, until when it does not say that it serves', async () => {
+    const config = await kubeconfig('https://127.0.0.1:1');
+    const certificate = ['--certificate', 'files', '--tls-cert', tls.certFile, '--tls-key', tls.keyFile];
+    const webhook = new TrellisProcess(['webhook', ...anyPort, '--kubeconfig', config, ...certificate]);
+    await until('the webhook', () => webhook.output.includes('the webhook listens'));
+    expect((await webhook.stop()).exitCode).toBe(0);
+    expect(webhook.output).toMatch(/refuses everything until it is ready \(policies: .*could not be read/);
+    expect(webhook.output).not.toContain('the webhook serves');
+  });
 });

@@ -117,7 +117,7 @@ describe('is refused', () => {
 
   test('two keys of one algorithm', async () => {
     const two = [...key('ci.p256.key'), ...key('other.p256.key')];
-    expectFailure(await trellis('sign-blob', ...two, blob), 2, /of one algorithm/);
+    expectFailure(await trellis('sign-blob', ...two, blob), 2, /two of these keys are of ECDSA-P256/);
   });
 
   test('nothing to sign or verify with, and standard input without names', async () => {

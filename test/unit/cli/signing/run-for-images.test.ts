@@ -27,6 +27,7 @@ async function run(images: readonly string[], options: ImagesRun<Answer>['option
       doing: 'asking',
       work: async ({ tag }) => {
         if (tag === 'away') throw new RegistryError('ERR_REGISTRY_UNREACHABLE', 'it is away');
+        if (tag === 'gone') throw new RegistryError('ERR_REGISTRY_NOT_FOUND', 'no such tag');
         if (tag === 'hostile') throw new RegistryError('ERR_REGISTRY_DENIED', 'says \u009b2J\u202e');
         return { ok: tag !== 'no', tag };
       },
@@ -61,6 +62,18 @@ test('the only image’s error is the command’s, and not told twice', async ()
   const { stdout, error } = await run(['r.example/a:away']);
   expect(stdout).toBe('');
   expect(error).toMatchObject({ code: 'ERR_REGISTRY_UNREACHABLE' });
+});
+
+test('an image that is not there is no reason to try again: what to look at is said', async () => {
+  const hint = expect.stringMatching(/^registries also say this .*--docker-config/);
+  const one = await run(['r.example/a:gone']);
+  expect(one.error).toMatchObject({ code: 'ERR_NOT_ASKED', message: 'no such tag', hint });
+  const two = await run(['r.example/a:1', 'r.example/a:gone']);
+  expect(two.stdout).toMatch(/^FAILED {2}r\.example\/a:gone: no such tag; registries also say this/m);
+  expect(two.error).toMatchObject({ code: 'ERR_NOT_ASKED', hint });
+  expect(JSON.parse((await run(['r.example/a:gone'], { json: true })).stdout)).toMatchObject({
+    images: [{ error: { code: 'ERR_REGISTRY_NOT_FOUND' } }],
+  });
 });
 
 test('a "no" ends the command, in the words for one image or several', async () => {

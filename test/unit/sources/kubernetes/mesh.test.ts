@@ -207,6 +207,39 @@ describe('what a policy revokes holds although the rest of the edit cannot be us
 });
 
 describe('a policy that never could be used is closed', () => {
+  test('and bears the reason, for whoever is denied by it', () => {
+    set(policy(badCondition));
+    const [problem = ''] = build();
+    const unusable = state?.policies.get('trading/policy')?.unusable;
+    expect(unusable).toMatch(/condition/);
+    expect(problem).toContain(unusable);
+    const before = state;
+    build();
+    expect(state).toBe(before);
+    set(policy('{}'));
+    build();
+    expect(state?.policies.get('trading/policy')).not.toHaveProperty('unusable');
+  });
+
+  test('also where it is wrong only in its place', () => {
+    set(policy('{quarantine: []}'));
+    build();
+    expect(state?.policies.get('trading/policy')?.unusable).toMatch(/only allowed in the root namespace/);
+  });
+
+  test.each([
+    ['enforcement: enforce', /; until it is mended, nothing is allowed where it holds$/],
+    ['enforcement: warn', /; until it is mended, all .* is allowed with a warning$/],
+    ['enforcement: audit', /; until it is mended, all .* is allowed, and recorded as what would be denied$/],
+    [
+      `enforcement: audit, revoked: {keys: ["${'ab'.repeat(32)}"]}`,
+      /recorded as what would be denied, and nothing but what it revokes is denied$/,
+    ],
+  ])('which is said as it is: %s', (spec, meaning) => {
+    set(policy(`{${spec}, quarantine: [x]}`));
+    expect(build()).toEqual([expect.stringMatching(meaning)]);
+  });
+
   test('which is no good version of it', () => {
     set(policy(badCondition));
     build();

@@ -33,7 +33,7 @@ async function keysOf(compiled: CompiledImagePolicies): Promise<readonly PublicK
 const [a, b, c] = [policyOf(undefined, 'a'), policyOf(undefined, 'b'), policyOf(undefined, 'c')];
 
 test('a set is compiled once, in whatever order and list it comes', () => {
-  const compiledOf = compiledSets();
+  const { compiledOf } = compiledSets();
   const compiled = compiledOf([a, b]);
   expect(compiledOf([b, a])).toBe(compiled);
   expect(compiledOf([a])).not.toBe(compiled);
@@ -42,7 +42,7 @@ test('a set is compiled once, in whatever order and list it comes', () => {
 });
 
 test('until keys may have changed, and so many sets and no more', () => {
-  const compiledOf = compiledSets();
+  const { compiledOf } = compiledSets();
   const compiled = compiledOf([a]);
   now = new Date(999);
   expect(compiledOf([a])).toBe(compiled);
@@ -55,7 +55,7 @@ test('until keys may have changed, and so many sets and no more', () => {
 });
 
 test('equal keys are one object in all sets', async () => {
-  const compiledOf = compiledSets();
+  const { compiledOf } = compiledSets();
   const first = await keysOf(compiledOf([a]));
   const second = await keysOf(compiledOf([b]));
   expect(first).toHaveLength(2);
