@@ -17,8 +17,8 @@ export interface AdmissionContext {
   readonly credentials: (pod: PullIdentity, signal: AbortSignal) => Promise<PullCredentials>;
   /** Undefined: this installation injects none. */
   readonly sidecar: SidecarSettings | undefined;
-  /** For whoever is told; that of a cluster unless given. */
-  readonly advice?: Advice;
+  /** For whoever is told. */
+  readonly advice: Advice;
 }
 
 /** The policies that hold for a namespace. */

@@ -92,6 +92,7 @@ export function isUnanswered({
   );
 }
 
-function isNotJudged(code: FindingCode): boolean {
+/** Whether it is that something could not be judged, which says nothing about the object. */
+export function isNotJudged(code: FindingCode): boolean {
   return code === 'image-unknown' || code === 'policy-unusable';
 }

@@ -7,9 +7,7 @@ export type AdmissionErrorCode =
   /** The policies have not been read yet: nothing can be judged by them. */
   | 'ERR_POLICIES_UNKNOWN'
   /** What should be a pod, or its template, is none, or is larger than a limit. */
-  | 'ERR_POD_INVALID'
-  /** An object of a cluster that an API server would not have taken. */
-  | 'ERR_OBJECT_INVALID';
+  | 'ERR_POD_INVALID';
 
 /** The message says what is wrong and what to do next; it is shown to whoever made the request. */
 export class AdmissionError extends Error {

@@ -4,7 +4,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Policy } from '../model/mesh.ts';
 import { enforcements } from '../policy/enforcement.ts';
-import { clusterAdvice } from './advice.ts';
 import { type AdmissionContext, holdingPolicies } from './context.ts';
 import { judgeImages } from './decide/judge-images.ts';
 import { judgePromises, selectingPolicies, sidecarOf } from './decide/judge-promises.ts';
@@ -29,7 +28,7 @@ export async function judgeRequest(
   const judged = podOf(request, request.object);
   const before = request.oldObject && podOf(request, request.oldObject);
   const policies = holdingPolicies(context, request.namespace);
-  const { advice = clusterAdvice, sidecar } = context;
+  const { advice, sidecar } = context;
   if (before !== undefined && isUnchanged(judged, before, policies)) return unchanged;
 
   // Pods of a template come anew, all of them: what they were like before is no help.

@@ -1,6 +1,7 @@
 // From any error to what the user sees and the code the process ends with. Commands throw; only main.ts prints.
 
 import type { CertificateErrorCode } from '../admission/certificate/errors.ts';
+import type { ClusterObjectErrorCode } from '../admission/cold-start/errors.ts';
 import type { AdmissionErrorCode } from '../admission/errors.ts';
 import type { WebhookServerErrorCode } from '../admission/server/errors.ts';
 import type { AgentErrorCode } from '../agent/errors.ts';
@@ -197,8 +198,11 @@ const exitCodeOfAdmissionError: Readonly<Record<AdmissionErrorCode, ExitCode>> =
   ERR_REVIEW_INVALID: exitCodes.usage,
   ERR_KIND_NOT_JUDGED: exitCodes.usage,
   ERR_POD_INVALID: exitCodes.usage,
-  ERR_OBJECT_INVALID: exitCodes.usage,
   ERR_POLICIES_UNKNOWN: exitCodes.unavailable,
+};
+
+const exitCodeOfClusterObjectError: Readonly<Record<ClusterObjectErrorCode, ExitCode>> = {
+  ERR_OBJECT_INVALID: exitCodes.usage,
 };
 
 const exitCodeOfWebhookServerError: Readonly<Record<WebhookServerErrorCode, ExitCode>> = {
@@ -229,6 +233,7 @@ export const exitCodesByErrorClass: Readonly<Record<string, Readonly<Record<stri
   SigningError: exitCodeOfSigningError,
   PolicyError: exitCodeOfPolicyError,
   AdmissionError: exitCodeOfAdmissionError,
+  ClusterObjectError: exitCodeOfClusterObjectError,
   WebhookServerError: exitCodeOfWebhookServerError,
   CertificateError: exitCodeOfCertificateError,
 };

@@ -39,6 +39,13 @@ export type RegistryErrorCode =
   /** Another writer kept overwriting what was written. */
   | 'ERR_REGISTRY_CONFLICT';
 
+/** What a 404 may mean besides: a registry need not tell whom it does not know that there is something (RFC 9110, 15.5.5). */
+export const orIsHidden = 'registries also say this to whom they do not let see the repository';
+
+export function isNotFound(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.code === 'ERR_REGISTRY_NOT_FOUND';
+}
+
 /** The error this folder throws on purpose. The message says what is wrong and what to do next; it never holds a credential. */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError';

@@ -268,7 +268,7 @@ describe('a policy that cannot be read', () => {
       spec: { images: [{ match: ['**'], action: 'permit' }] },
     };
     await breaking(() => cluster.kube.request('POST', policyPath('broken'), object));
-    expect(await statusOf('broken', byCi)).toBe(403);
+    expect(await statusOf('broken', byCi)).toBe(503);
     await cluster.applyPolicy('other', 'images', { images: [rule(release)] });
     expect(await statusOf('other', byCi)).toBe(403);
     expect(await statusOf('other', byRelease)).toBe(201);
@@ -280,8 +280,8 @@ describe('a policy that cannot be read', () => {
     await cluster.replicas[0]?.program.start();
     await cluster.ready();
     expect(await until('an answer', async () => (await statusOf('other', byRelease)) === 201)).toBe(true);
-    expect(await statusOf('trading', byCi)).toBe(403);
-    expect(await statusOf('trading', unsigned)).toBe(403);
-    expect(await statusOf('broken', byCi)).toBe(403);
+    expect(await statusOf('trading', byCi)).toBe(503);
+    expect(await statusOf('trading', unsigned)).toBe(503);
+    expect(await statusOf('broken', byCi)).toBe(503);
   });
 });

@@ -18,6 +18,8 @@ import { type Kube, type KubeObject, startKube } from '../support/kube.ts';
 import { makeTls } from '../support/registry/tls.ts';
 import { requestOf } from '../support/review.ts';
 import { until } from '../support/until.ts';
+import { contextOf } from '../unit/admission/decide/support.ts';
+import { FakeRegistry } from '../unit/signing/verify/fake-registry.ts';
 
 const openReports = '/apis/openreports.io/v1alpha1';
 const policyReports = '/apis/wgpolicyk8s.io/v1alpha2';
@@ -104,6 +106,9 @@ function decision(findings: readonly Finding[]): AdmissionDecision {
   ] as const;
   return { allowed, findings, images, unchanged: false };
 }
+
+/** What is judged by it is decided by each test. */
+const nothing = () => contextOf(new FakeRegistry(), []);
 
 const podSpec = { containers: [{ name: 'main', image: 'registry.example/orders' }] };
 
@@ -311,7 +316,7 @@ describe.each([
     const metrics = createMetrics('1');
     await runRecheck({
       ...{ client: client(), metrics, isLeader: () => true, intervalMs: 1, signal: ended.signal },
-      judge: async (request) => judge(request),
+      ...{ context: nothing, judge: async (request) => judge(request) },
       exemptNamespaces: new Set(['kube-system', ...exempt]),
       // No registry is asked, and nobody else begins at the same time.
       limits: { imagesPerSecond: 100_000, startSpreadMs: 0 },
@@ -421,7 +426,7 @@ test('a cluster without kinds for reports is judged all the same', async () => {
   const said: string[] = [];
   await runRecheck({
     ...{ client: client(), metrics: createMetrics('1'), isLeader: () => true, intervalMs: 1 },
-    judge: async () => decision([finding()]),
+    ...{ context: nothing, judge: async () => decision([finding()]) },
     ...{ exemptNamespaces: new Set<string>(), signal: ended.signal },
     limits: { imagesPerSecond: 100_000, startSpreadMs: 0 },
     report: {

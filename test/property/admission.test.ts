@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { clusterAdvice } from '../../src/admission/advice.ts';
 import type { AdmissionContext } from '../../src/admission/context.ts';
 import type { AdmissionDecision, Finding } from '../../src/admission/decision.ts';
 import { AdmissionError } from '../../src/admission/errors.ts';
@@ -74,7 +75,7 @@ async function decide(request: AdmissionRequest, policies: readonly Policy[]): P
   const context: AdmissionContext = {
     ...{ policies, rootNamespace: 'trellis-system', judge },
     credentials: async () => ({ scope: '', source: anonymous }),
-    sidecar: undefined,
+    ...{ sidecar: undefined, advice: clusterAdvice },
   };
   return await judgeRequest(request, context, new AbortController().signal);
 }

@@ -4,7 +4,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fromPem } from '../../crypto/pem.ts';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
-import { shortenChars } from '../review/shorten.ts';
+import { shortenChars } from '../shorten.ts';
 import { CertificateError } from './errors.ts';
 import { ServingHolder, type ServingPair, type ServingSource } from './serving-pair.ts';
 

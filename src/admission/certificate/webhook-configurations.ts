@@ -5,11 +5,9 @@ import { fromPem } from '../../crypto/pem.ts';
 import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { getIfThere } from '../../sources/kubernetes/cluster/get-if-there.ts';
+import { webhookNameSuffix } from '../names.ts';
 import { CertificateError } from './errors.ts';
 import { fieldManager } from './secret.ts';
-
-/** Webhooks that others have added to our configurations are theirs. */
-const ownSuffix = '.trellis.quantum.io';
 
 const resources = ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'] as const;
 
@@ -60,7 +58,7 @@ async function readOne(
     path,
     resourceVersion: data.metadata.resourceVersion,
     webhooks: (data.webhooks ?? [])
-      .filter((webhook) => webhook.name.endsWith(ownSuffix))
+      .filter((webhook) => webhook.name.endsWith(webhookNameSuffix))
       .map((webhook) => ({ name: webhook.name, caBundle: webhook.clientConfig.caBundle ?? '' })),
   };
 }

@@ -8,6 +8,7 @@ import type { LabelSelector } from '../../model/selector.ts';
 import { AdmissionError } from '../errors.ts';
 import { podOf } from '../pod/pod-of.ts';
 import type { Pod } from '../pod/read-pod.ts';
+import { ClusterObjectError } from './errors.ts';
 
 export interface ClusterObjects {
   /** Labels by name. */
@@ -123,7 +124,7 @@ const webhookKinds = ['ValidatingWebhookConfiguration', 'MutatingWebhookConfigur
 
 /**
  * Of objects that are the same one the last counts: what a change would come to can be seen by giving it after what there is.
- * @throws AdmissionError ERR_OBJECT_INVALID for what the API server would not have taken
+ * @throws ClusterObjectError for what the API server would not have taken
  */
 export function readClusterObjects(objects: readonly unknown[]): ClusterObjects {
   const namespaces = new Map<string, Labels>();
@@ -171,10 +172,10 @@ function read<T>(schema: z.ZodType<T>, object: unknown, kind: string): T {
   throw refused(object, kind, issues.map(({ message }) => message).join('; '));
 }
 
-function refused(object: unknown, kind: string, problems: string): AdmissionError {
+function refused(object: unknown, kind: string, problems: string): ClusterObjectError {
   const name = ownField(ownField(object, 'metadata'), 'name');
   const shown = typeof name === 'string' ? name : 'without a name';
-  return new AdmissionError('ERR_OBJECT_INVALID', `${kind} ${shown}: ${problems}`);
+  return new ClusterObjectError(`${kind} ${shown}: ${problems}`);
 }
 
 function readService(object: unknown, kind: string): Service {

@@ -1,8 +1,9 @@
 // What would not come up again after a power cut: pods that wait for the admission webhook, while it waits for them.
 
+import { webhookNameSuffix } from '../names.ts';
 import type { ClusterObjects, Workload } from './cluster-objects.ts';
 import { type Guard, guardsOf, isGuarded, serversOf } from './guards.ts';
-import { type Role, roleOf } from './must-start-first.ts';
+import { type Role, rolesOf } from './must-start-first.ts';
 
 export type ColdStartCode =
   | 'webhook-judges-itself'
@@ -30,31 +31,38 @@ export interface ColdStart {
   readonly findings: readonly ColdStartFinding[];
   /** All that was recognised as something others depend on, whether it waits or not. */
   readonly recognised: readonly { readonly role: Role; readonly workload: string }[];
+  /** Kinds of which every cluster has some, and these objects none: nothing can be concluded from them. */
+  readonly missing: readonly string[];
 }
-
-const ownSuffix = '.trellis.quantum.io';
 
 export function coldStart(objects: ClusterObjects): ColdStart {
   const guards = guardsOf(objects);
-  const own = guards.filter(({ name }) => name.endsWith(ownSuffix));
+  const own = guards.filter(({ name }) => name.endsWith(webhookNameSuffix));
   const roles = rolesOf(objects);
   const findings = own.flatMap((guard) => [
     ...waitingForItself(guard, guards, objects),
     ...infrastructure(guard, roles, objects),
   ]);
   const recognised = [...roles].map(([workload, role]) => ({ role, workload: nameOf(workload) }));
-  return { webhooks: own.map(({ name }) => name), findings, recognised };
+  const missing = missingIn(objects, own);
+  return { webhooks: own.map(({ name }) => name), findings, recognised, missing };
 }
 
-type Roles = ReadonlyMap<Workload, Role>;
+type Roles = ReturnType<typeof rolesOf>;
 
-function rolesOf(objects: ClusterObjects): Roles {
-  return new Map(
-    objects.workloads.flatMap((workload) => {
-      const role = roleOf(workload, objects);
-      return role === undefined ? [] : [[workload, role] as const];
-    }),
-  );
+/**
+ * What every cluster has and these objects lack, beside what the chart brings along: of a part of a cluster nothing can be said. Such a
+ * part is what kubectl prints where it may not list a kind.
+ */
+function missingIn(objects: ClusterObjects, own: readonly Guard[]): readonly string[] {
+  const ours = new Set(own.map(({ service }) => service.namespace));
+  const others = <T extends { readonly namespace: string }>(all: readonly T[]) =>
+    all.filter(({ namespace }) => !ours.has(namespace));
+  return [
+    ...(objects.namespaces.size === 0 ? ['Namespaces'] : []),
+    ...(others(objects.workloads).some(({ kind }) => kind === 'DaemonSet') ? [] : ['DaemonSets']),
+    ...(others(objects.services).length > 0 ? [] : ['Services']),
+  ];
 }
 
 /** The shortest way from a webhook back to itself, over those that judge the pods by which the one before is served. */

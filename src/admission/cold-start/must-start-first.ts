@@ -7,16 +7,28 @@ import { podsBehind } from './guards.ts';
 
 export type Role = 'network' | 'dns' | 'registry' | 'storage' | 'critical';
 
-/** Undefined: nothing that shows here depends on it. */
-export function roleOf(workload: Workload, objects: ClusterObjects): Role | undefined {
-  if (workload.kind === 'DaemonSet' && hasHostPath(workload, isOfCni)) return 'network';
-  if (isBehind(workload, objects, isOfDns)) return 'dns';
+/** Every cluster has them, if not always as pods. */
+export const rolesOfEveryCluster: readonly Role[] = ['network', 'dns'];
+
+/** Of those on which something that shows here depends. */
+export function rolesOf(objects: ClusterObjects): ReadonlyMap<Workload, Role> {
   const hosts = registryHosts(objects);
-  if (isBehind(workload, objects, ({ name, namespace }) => hosts.has(`${name}.${namespace}`))) {
-    return 'registry';
-  }
-  if (workload.kind === 'DaemonSet' && hasHostPath(workload, isOfPlugins)) return 'storage';
-  return criticalClasses.includes(workload.priorityClass ?? '') ? 'critical' : undefined;
+  const dns = behind(objects, isOfDns);
+  const registries = behind(objects, ({ name, namespace }) => hosts.has(`${name}.${namespace}`));
+  const roleOf = (workload: Workload): Role | undefined => {
+    const onNodes = workload.kind === 'DaemonSet';
+    if (onNodes && hasHostPath(workload, isOfCni)) return 'network';
+    if (dns.has(workload)) return 'dns';
+    if (registries.has(workload)) return 'registry';
+    if (onNodes && hasHostPath(workload, isOfPlugins)) return 'storage';
+    return criticalClasses.includes(workload.priorityClass ?? '') ? 'critical' : undefined;
+  };
+  return new Map(
+    objects.workloads.flatMap((workload) => {
+      const role = roleOf(workload);
+      return role === undefined ? [] : [[workload, role] as const];
+    }),
+  );
 }
 
 /**
@@ -47,12 +59,9 @@ function isOfPlugins(path: string): boolean {
   return /\/(?:plugins|plugins_registry)(?:\/|$)/.test(path);
 }
 
-function isBehind(
-  workload: Workload,
-  objects: ClusterObjects,
-  matches: (service: Service) => boolean,
-): boolean {
-  return objects.services.some((each) => matches(each) && podsBehind(each, objects).includes(workload));
+/** What makes the pods behind some Services. */
+function behind(objects: ClusterObjects, matches: (service: Service) => boolean): ReadonlySet<Workload> {
+  return new Set(objects.services.filter(matches).flatMap((each) => podsBehind(each, objects)));
 }
 
 /** `name.namespace` of the Services that images are pulled from, by the names of cluster DNS. */

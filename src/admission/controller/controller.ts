@@ -9,6 +9,7 @@ import { runElection } from '../../sources/kubernetes/lease/election.ts';
 import { componentLogger, type Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Readiness } from '../../telemetry/readiness.ts';
+import { clusterAdvice } from '../advice.ts';
 import type { AdmissionContext } from '../context.ts';
 import {
   createImageJudge,
@@ -19,7 +20,6 @@ import { kubeKeySources } from '../pull-credentials/kube-key-sources.ts';
 import { kubePullCredentials } from '../pull-credentials/kube-pull-credentials.ts';
 import { imageJudgeMetrics } from '../report/admission-metrics.ts';
 import { createEventRecorder } from '../report/events.ts';
-import { judgeUnder } from '../report/judge-again.ts';
 import { runPolicyStatus } from '../report/policy-status.ts';
 import { runRecheck } from '../report/recheck.ts';
 import { startWebhookServer } from '../server/server.ts';
@@ -140,7 +140,7 @@ async function startServing(
   const context = (): AdmissionContext => ({
     policies: policies.current(),
     rootNamespace: options.mesh.rootNamespace,
-    ...{ judge, credentials, sidecar: options.sidecar },
+    ...{ judge, credentials, sidecar: options.sidecar, advice: clusterAdvice },
   });
   const events = createEventRecorder({
     ...{ client, instance: podName, metrics, signal },
@@ -163,8 +163,7 @@ async function startServing(
   readiness.ready('certificate');
   const recheckLog = componentLogger(log, 'recheck');
   const recheck = runRecheck({
-    ...{ client, isLeader, metrics, signal },
-    judge: judgeUnder(context),
+    ...{ client, context, isLeader, metrics, signal },
     exemptNamespaces: options.exemptNamespaces,
     intervalMs: options.recheckIntervalMs,
     report: {

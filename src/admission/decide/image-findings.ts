@@ -3,7 +3,7 @@
 import { namespacedName, type Policy } from '../../model/mesh.ts';
 import { escapeInvisible, quote } from '../../model/problem.ts';
 import { type Enforcement, enforcementOf, enforcements } from '../../policy/enforcement.ts';
-import { RegistryError } from '../../registry/errors.ts';
+import { isNotFound } from '../../registry/errors.ts';
 import { formatReference, type ImageReference } from '../../registry/reference.ts';
 import type { Advice } from '../advice.ts';
 import type { Finding, FindingCode } from '../decision.ts';
@@ -11,7 +11,7 @@ import type { JudgedImage, RequirementVerdict } from '../images/judge-image.ts';
 import { namingPolicies } from '../images/policies/demands.ts';
 import { isOfNoUse, noUse } from '../no-use.ts';
 import type { ImageUse } from '../pod/images.ts';
-import { shortenChars } from '../review/shorten.ts';
+import { shortenChars } from '../shorten.ts';
 
 /** What a message holds of the reasons of one requirement; `trellis verify` tells all of them. */
 const maxReasonChars = 1_200;
@@ -54,7 +54,8 @@ function requirementFinding(
   });
   if (verdict.outcome === 'unknown') {
     const demand = policy === undefined ? `the ${requirement.name} of the policies` : requirement.name;
-    if (digest === undefined && isMissing(verdict.error)) {
+    // Of an image whose digest is known a part, or a signature, may be what is missing.
+    if (digest === undefined && isNotFound(verdict.error)) {
       const missing = shortenChars(verdict.error.message, maxReasonChars);
       return of(
         'image-not-found',
@@ -88,11 +89,6 @@ function requirementFinding(
     'image-not-verified',
     `${image}${judged} does not satisfy ${requirement.name}: ${said}; have the image signed as the policy asks, or use another`,
   );
-}
-
-/** Asked of tags alone: of an image whose digest is known a part, or a signature, may be what is missing. */
-function isMissing(error: unknown): error is RegistryError {
-  return error instanceof RegistryError && error.code === 'ERR_REGISTRY_NOT_FOUND';
 }
 
 function refusalFinding(place: Place, { decision }: JudgedImage): Finding {

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Policy } from '../../model/mesh.ts';
 import { selectorMatches } from '../../model/selector.ts';
-import { type Advice, clusterAdvice } from '../advice.ts';
+import type { Advice } from '../advice.ts';
 import type { Finding } from '../decision.ts';
 import type { JudgedPod } from '../pod/pod-of.ts';
 import { type Breach, breachesOf } from '../promises/breaches.ts';
@@ -19,8 +19,8 @@ export interface PromisesContext {
   /** All that hold for the namespace. */
   readonly policies: readonly Policy[];
   readonly sidecar: SidecarSettings | undefined;
-  /** For whoever is told; that of a cluster unless given. */
-  readonly advice?: Advice;
+  /** For whoever is told. */
+  readonly advice: Advice;
 }
 
 /** The policies whose selector the pod's labels match. */
@@ -63,7 +63,7 @@ interface View {
   readonly findings: readonly Finding[];
 }
 
-function viewOf(judged: JudgedPod, { policies, sidecar, advice = clusterAdvice }: PromisesContext): View {
+function viewOf(judged: JudgedPod, { policies, sidecar, advice }: PromisesContext): View {
   const selecting = selectingPolicies(policies, judged);
   return {
     policies: selecting,

@@ -17,7 +17,7 @@ import type { JsonPatch } from './json-patch.ts';
 import { pinImages } from './pin-images.ts';
 import { sidecarPatch } from './sidecar-patch.ts';
 
-export type MutationContext = Omit<AdmissionContext, 'judge'> & {
+export type MutationContext = Omit<AdmissionContext, 'judge' | 'advice'> & {
   readonly judge: Pick<ImageJudge, 'mustBeDigest' | 'resolve'>;
 };
 

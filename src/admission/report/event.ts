@@ -3,7 +3,7 @@
 import type { Enforcement } from '../../policy/enforcement.ts';
 import { microTime } from '../../sources/kubernetes/lease/lease-record.ts';
 import type { AdmissionDecision, Finding } from '../decision.ts';
-import { boundedSentences, boundedText } from '../review/shorten.ts';
+import { boundedSentences, boundedText } from '../shorten.ts';
 import type { EventSubject } from './event-subject.ts';
 
 /** What an Event says, however often it happens. */
@@ -46,7 +46,7 @@ function messageOf({ message }: Finding): string {
   return message;
 }
 
-export interface EventOptions {
+export interface EventFields {
   readonly name: string;
   readonly subject: EventSubject;
   readonly text: EventText;
@@ -55,7 +55,7 @@ export interface EventOptions {
   readonly instance: string;
 }
 
-export function encodeEvent({ name, subject, text, occurrences, instance }: EventOptions): object {
+export function encodeEvent({ name, subject, text, occurrences, instance }: EventFields): object {
   return {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',

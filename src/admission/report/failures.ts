@@ -1,22 +1,7 @@
 // Namespaces that could not be judged in a round, and whether it is worth going on. Tenants can make their own namespaces fail; what
 // they do there must not keep the others from being judged.
 
-import { KubernetesError, type KubernetesErrorCode } from '../../sources/kubernetes/errors.ts';
-
-/** What the API server answers for all namespaces alike, or does not answer at all. */
-const aboutServer: ReadonlySet<KubernetesErrorCode> = new Set([
-  'ERR_KUBE_CONFIGURATION',
-  'ERR_KUBE_CREDENTIALS',
-  'ERR_KUBE_UNREACHABLE',
-  'ERR_KUBE_TIMEOUT',
-  'ERR_KUBE_UNAUTHORIZED',
-  'ERR_KUBE_OVERLOADED',
-]);
-
-/** Whether it says nothing about the object that was meant. A single one may all the same be about nothing else. */
-export function isAboutServer(error: unknown): boolean {
-  return error instanceof KubernetesError && aboutServer.has(error.code);
-}
+import { isAboutServer } from '../../sources/kubernetes/errors.ts';
 
 export class Failures {
   readonly #max: number;
@@ -31,21 +16,25 @@ export class Failures {
   }
 
   /** @throws the error, where it is no use going on */
-  one(error: unknown): void {
+  failed(error: unknown): void {
     this.#last = error;
     this.#all += 1;
     this.#inRow = isAboutServer(error) ? this.#inRow + 1 : 0;
     if (this.#inRow >= this.#max) throw error;
   }
 
-  /** @param isExempt nothing was judged */
-  none(isExempt: boolean): void {
+  succeeded(): void {
     this.#inRow = 0;
-    if (!isExempt) this.#judged += 1;
+    this.#judged += 1;
+  }
+
+  /** The namespace is exempt: the API server has answered, and nothing was judged. */
+  skipped(): void {
+    this.#inRow = 0;
   }
 
   /** @throws the last error, where all have failed: a round in which nothing is judged is none */
-  end(): void {
+  throwIfNothingJudged(): void {
     if (this.#judged === 0 && this.#all >= this.#max) throw this.#last;
   }
 }

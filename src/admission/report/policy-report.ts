@@ -3,7 +3,13 @@
 // A result has no time: reports that say the same are equal, and are written once.
 
 import { compareText } from '../../model/problem.ts';
-import { type Outcome, outcomes, type PodReference, type ReportResult } from './report-results.ts';
+import {
+  noOutcomes,
+  type Outcome,
+  outcomes,
+  type PodReference,
+  type ReportResult,
+} from './report-results.ts';
 
 /** Of every report of ours, one a namespace. */
 export const reportName = 'trellis-admission';
@@ -32,7 +38,7 @@ interface Ranked {
 
 /** Takes pods one after the other and keeps no more of them than the report will tell. */
 export class ReportCollector {
-  readonly #summary: Record<Outcome, number> = { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 };
+  readonly #summary = noOutcomes();
   readonly #said = new Map<string, number>();
   #worst: Ranked[] = [];
 

@@ -1,24 +1,20 @@
 // Whether a policy is in force, said where its author looks: the condition Ready of its status. The API server takes what the schema of the
 // CustomResourceDefinition allows; what else is wrong with it is found out here, after `kubectl apply` has said that all is well.
 
-import { isDeepStrictEqual } from 'node:util';
-import { isRecord, ownField } from '../../model/manifest.ts';
 import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
-import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
+import { isAboutServer, isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { PolicyVerdict } from '../../sources/kubernetes/mesh/policy-verdicts.ts';
-import type { Usability } from '../images/policies/usability.ts';
-import { shortenChars } from '../review/shorten.ts';
-import { isAboutServer } from './failures.ts';
 import {
   defaultUsabilityLimits,
   type FindUsability,
   PolicyUsability,
   type UsabilityLimits,
 } from './policy-usability.ts';
+import { statusOf } from './ready-condition.ts';
 
 export interface PolicyStatusLimits extends UsabilityLimits {
-  /** Between two looks, in milliseconds. */
+  /** Between two rounds, in milliseconds. */
   readonly pollMs: number;
   /** Between two writes, so that a new leader does not write everything at once. */
   readonly pauseMs: number;
@@ -26,7 +22,7 @@ export interface PolicyStatusLimits extends UsabilityLimits {
   readonly retryMs: number;
   /** For one write. */
   readonly requestMs: number;
-  /** Policies one after the other for which the API server has no answer until the look is given up. */
+  /** Policies one after the other for which the API server has no answer until the round is given up. */
   readonly maxFailures: number;
 }
 
@@ -47,7 +43,7 @@ export interface PolicyStatusOptions {
   readonly verdicts: () => readonly PolicyVerdict[] | undefined;
   /** Whether images can be judged by a policy that is in force. */
   readonly usabilityOf: FindUsability;
-  /** Of a policy that fails again and again, the first time; of several in one look, the first. */
+  /** Of a policy that fails again and again, the first time; of several in one round, the first. */
   readonly failed: (error: unknown) => void;
   readonly signal: AbortSignal;
   readonly limits?: Partial<PolicyStatusLimits>;
@@ -60,7 +56,7 @@ export async function runPolicyStatus(options: PolicyStatusOptions): Promise<voi
   const limits = { ...defaultLimits, ...options.limits };
   const writer = new StatusWriter({ ...options, clock, limits });
   while (!signal.aborted) {
-    await writer.look();
+    await writer.round();
     await clock.sleep(limits.pollMs, signal);
   }
 }
@@ -94,11 +90,11 @@ class StatusWriter {
     });
   }
 
-  async look(): Promise<void> {
+  async round(): Promise<void> {
     const { isLeader, verdicts, failed, signal, clock, limits } = this.#settings;
     const all = verdicts();
     if (all === undefined) return;
-    await this.#usability.look(all);
+    await this.#usability.refresh(all);
     let inRow = 0;
     let hasTold = false;
     for (const verdict of this.#due()) {
@@ -119,7 +115,7 @@ class StatusWriter {
     }
   }
 
-  /** Those that were not tried for the longest time first: after a look that was given up, those behind have their turn. */
+  /** Those that were not tried for the longest time first: after a round that was given up, those behind have their turn. */
   #due(): readonly PolicyVerdict[] {
     const { verdicts, clock, limits } = this.#settings;
     const all = verdicts();
@@ -168,72 +164,4 @@ function patchOf({ namespace, name, resourceVersion }: PolicyVerdict, status: ob
     body: { metadata: { resourceVersion }, status },
     signal,
   } as const;
-}
-
-/** Of the CustomResourceDefinition, 4,096; this is enough to mend one thing after the other. */
-const maxMessageChars = 2_000;
-
-/** What is to be written; undefined where the object says so already, or it is not known yet what to say. */
-export function statusOf(
-  verdict: PolicyVerdict,
-  usability: Usability | undefined,
-  now: Date,
-): object | undefined {
-  const { generation, status } = verdict;
-  const finding = verdict.inForce ? usability && usabilityFinding(usability) : findingOf(verdict);
-  if (finding === undefined) return undefined;
-  const conditions = ownField(status, 'conditions');
-  const all = Array.isArray(conditions) ? conditions.filter(isRecord) : [];
-  const before = all.find(({ type }) => type === 'Ready');
-  const said = { type: 'Ready', ...finding, observedGeneration: generation };
-  const since = ownField(before, 'lastTransitionTime');
-  const hasChanged = before?.['status'] !== said.status || typeof since !== 'string';
-  // Whole seconds are how Kubernetes writes it.
-  const lastTransitionTime = hasChanged ? now.toISOString().replace(/\.\d+Z$/, 'Z') : since;
-  const ready = { ...said, lastTransitionTime };
-  const isSaid = isDeepStrictEqual({ ...before }, ready);
-  if (isSaid && ownField(status, 'observedGeneration') === generation) return undefined;
-  // A list is replaced as a whole: the conditions of others stay.
-  return { observedGeneration: generation, conditions: [...all.filter((each) => each !== before), ready] };
-}
-
-interface ReadyFinding {
-  readonly status: 'True' | 'False' | 'Unknown';
-  /** One word, in CamelCase, as the schema has it. */
-  readonly reason: string;
-  readonly message: string;
-}
-
-const inForce = 'it is in force as it is written';
-
-/** Of one that is in force: whether admission can judge by it. */
-function usabilityFinding(usability: Usability): ReadyFinding {
-  if (usability.kind === 'unusable') {
-    const message = shortenChars(usability.problems.join('\n'), maxMessageChars);
-    return { status: 'False', reason: 'PolicyUnusable', message };
-  }
-  if (usability.kind === 'unknown') {
-    const { error } = usability;
-    const why = shortenChars(error instanceof Error ? error.message : String(error), maxMessageChars);
-    const message = `what it refers to could not be looked up: ${why}; it is tried again`;
-    return { status: 'Unknown', reason: 'NotKnown', message };
-  }
-  const message = usability.hasKmsKeys
-    ? `${inForce}; its keys in key management services are not asked for until an image needs them`
-    : inForce;
-  return { status: 'True', reason: 'InForce', message };
-}
-
-/** Of one that is not in force. */
-function findingOf({ problems }: PolicyVerdict): ReadyFinding {
-  const [first] = problems;
-  if (first === undefined) {
-    return {
-      status: 'False',
-      reason: 'InvalidObject',
-      message: 'it cannot be used; the log of trellis webhook says why',
-    };
-  }
-  const message = shortenChars(problems.map((problem) => problem.message).join('\n'), maxMessageChars);
-  return { status: 'False', reason: first.code, message };
 }

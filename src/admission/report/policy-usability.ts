@@ -7,21 +7,21 @@ import type { PolicyVerdict } from '../../sources/kubernetes/mesh/policy-verdict
 import type { Usability } from '../images/policies/usability.ts';
 
 export interface UsabilityLimits {
-  /** Until one that can be used is looked at again; keys are used as long before they are asked for again. */
+  /** Until one that can be used is checked again; keys are used as long before they are asked for again. */
   readonly usableMs: number;
   /** Until any other is: a ConfigMap that was missing may be there. */
   readonly otherMs: number;
   /** For one policy. */
   readonly checkMs: number;
-  /** After so long those that are left wait for the next look, and what is known is written. */
-  readonly lookMs: number;
+  /** After so long those that are left wait for the next round, and what is known is written. */
+  readonly refreshMs: number;
 }
 
 export const defaultUsabilityLimits: UsabilityLimits = {
   usableMs: 5 * 60_000,
   otherMs: 30_000,
   checkMs: 5_000,
-  lookMs: 2_000,
+  refreshMs: 2_000,
 };
 
 /** @throws the reason of `signal` */
@@ -58,16 +58,16 @@ export class PolicyUsability {
     return kept?.generation === generation ? kept.usability : undefined;
   }
 
-  /** Looks at those that are due, one after the other, the one that waits longest first. Never rejects. */
-  async look(all: readonly PolicyVerdict[]): Promise<void> {
+  /** Checks those that are due, one after the other, the one that waits longest first. Never rejects. */
+  async refresh(all: readonly PolicyVerdict[]): Promise<void> {
     const { clock, goesOn, limits } = this.#options;
     const uids = new Set(all.map(({ uid }) => uid));
     for (const uid of this.#kept.keys()) if (!uids.has(uid)) this.#kept.delete(uid);
     const startedMs = clock.monotonic();
-    const lookedMs = ({ uid }: PolicyVerdict) => this.#kept.get(uid)?.atMs ?? Number.MIN_SAFE_INTEGER;
-    const due = all.filter((verdict) => this.#isDue(verdict)).toSorted((a, b) => lookedMs(a) - lookedMs(b));
+    const checkedMs = ({ uid }: PolicyVerdict) => this.#kept.get(uid)?.atMs ?? Number.MIN_SAFE_INTEGER;
+    const due = all.filter((verdict) => this.#isDue(verdict)).toSorted((a, b) => checkedMs(a) - checkedMs(b));
     for (const verdict of due) {
-      if (!goesOn() || clock.monotonic() - startedMs >= limits.lookMs) return;
+      if (!goesOn() || clock.monotonic() - startedMs >= limits.refreshMs) return;
       await this.#check(verdict);
     }
   }

@@ -5,12 +5,13 @@ import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { pagesOf } from '../../sources/kubernetes/cluster/pages.ts';
 import { isKubernetesError } from '../../sources/kubernetes/errors.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { AdmissionDecision } from '../decision.ts';
-import type { AdmissionRequest } from '../review/request.ts';
-import { AskedImages, type PodImages } from './asked-images.ts';
+import type { AdmissionContext } from '../context.ts';
+import type { judgeRequest } from '../judge-request.ts';
+import { AskedImages } from './asked-images.ts';
 import { Pace } from './pace.ts';
 import { ReportCollector, type ReportContent } from './policy-report.ts';
 import {
+  noOutcomes,
   notComeTo,
   notJudged,
   type Outcome,
@@ -20,18 +21,8 @@ import {
 } from './report-results.ts';
 import { asCreated, type RunningPod, readRunningPod } from './running-pod.ts';
 
-/**
- * As judgeRequest, under the policies of the moment.
- * @param through what its judge of images has to be asked through, or registries are asked about the same again and again
- */
-export type Judge = (
-  request: AdmissionRequest,
-  signal: AbortSignal,
-  through: PodImages['through'],
-) => Promise<AdmissionDecision>;
-
 export interface NamespaceLimits {
-  /** Registries are asked about so many images in a second, less those that are known to be verified. */
+  /** Registries are asked about so many images in a second, less those that were asked about before. */
   readonly imagesPerSecond: number;
   /** Judged at the same time: a registry that hangs must not hold up all others. */
   readonly parallelPods: number;
@@ -42,7 +33,7 @@ export interface NamespaceLimits {
    * then is the first of the next round.
    */
   readonly namespaceMs: number;
-  /** Images of one namespace that did not pass: remembered until the next one, so that none is asked about twice. */
+  /** Images of one namespace: remembered until the next one, so that none that did not pass is asked about twice. */
   readonly rememberedImages: number;
   /** Pods of one page, some 10 KB each … */
   readonly pagePods: number;
@@ -52,7 +43,9 @@ export interface NamespaceLimits {
 
 export interface NamespaceRecheckOptions {
   readonly client: KubeClient;
-  readonly judge: Judge;
+  /** Of the moment. */
+  readonly context: () => AdmissionContext;
+  readonly judge: typeof judgeRequest;
   readonly limits: NamespaceLimits;
   readonly metrics: Pick<Metrics, 'recheckImages'>;
   /** Called before each page. @throws what ends the round */
@@ -72,6 +65,9 @@ export interface RecheckedNamespace {
   /** The name of the first pod that was not come to; undefined: all were. */
   readonly stoppedAt: string | undefined;
 }
+
+/** A page that is too large is asked for again with so many times fewer pods. */
+const pageShrink = 10;
 
 /** The time of a namespace was over. */
 class OutOfTime extends Error {}
@@ -97,7 +93,7 @@ export class NamespaceRecheck {
     const progress: Progress = {
       namespace,
       collector: new ReportCollector(),
-      pods: { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 },
+      pods: noOutcomes(),
       done: new Set(),
       images: new AskedImages(limits.rememberedImages),
       endsAtMs: clock.monotonic() + limits.namespaceMs,
@@ -124,7 +120,7 @@ export class NamespaceRecheck {
         const expired = isKubernetesError(error, 'ERR_KUBE_EXPIRED') && progress.done.size > before;
         const tooLarge = isKubernetesError(error, 'ERR_KUBE_TOO_LARGE') && progress.pagePods > 1;
         if (!expired && !tooLarge) throw error;
-        if (tooLarge) progress.pagePods = Math.ceil(progress.pagePods / 10);
+        if (tooLarge) progress.pagePods = Math.ceil(progress.pagePods / pageShrink);
       }
     }
   }
@@ -168,27 +164,28 @@ export class NamespaceRecheck {
   }
 
   async #judgePod(pod: RunningPod, progress: Progress): Promise<readonly ReportResult[] | undefined> {
-    const { judge, signal, limits, metrics, failed } = this.#options;
+    const { context, judge, signal, limits, metrics, failed } = this.#options;
     await this.#pace.ready(signal);
     signal.throwIfAborted();
     if (this.#isOver(progress)) return undefined;
     progress.hasBegun = true;
     const images = progress.images.ofPod();
     try {
+      const now = context();
       const decision = await judge(
         asCreated(pod),
+        { ...now, judge: images.through(now.judge) },
         AbortSignal.any([signal, AbortSignal.timeout(limits.podMs)]),
-        images.through,
       );
       for (const { decision: outcome } of decision.images) metrics.recheckImages.inc({ decision: outcome });
-      this.#pace.spent(images.asked(decision));
       return resultsOf(pod, decision);
     } catch (error) {
       signal.throwIfAborted();
       if (!progress.hasFailed) failed(progress.namespace, error);
       progress.hasFailed = true;
-      this.#pace.spent(1);
       return [notJudged(pod, error)];
+    } finally {
+      this.#pace.spent(images.asked());
     }
   }
 

@@ -6,15 +6,12 @@ import { type Clock, systemClock } from '../../sources/kubernetes/clock.ts';
 import type { KubeClient } from '../../sources/kubernetes/cluster/client.ts';
 import { pagesOf } from '../../sources/kubernetes/cluster/pages.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { AdmissionContext } from '../context.ts';
+import { judgeRequest } from '../judge-request.ts';
 import { Failures } from './failures.ts';
-import {
-  type Judge,
-  type NamespaceLimits,
-  NamespaceRecheck,
-  type RecheckedNamespace,
-} from './recheck-namespace.ts';
+import { type NamespaceLimits, NamespaceRecheck, type RecheckedNamespace } from './recheck-namespace.ts';
 import { discoverReportKinds, type ReportKind } from './report-kinds.ts';
-import { type Outcome, outcomes } from './report-results.ts';
+import { noOutcomes, type Outcome, outcomes } from './report-results.ts';
 import { writeReport } from './report-writer.ts';
 
 export interface RecheckLimits extends NamespaceLimits {
@@ -56,12 +53,13 @@ export interface RecheckReporter {
 
 export interface RecheckOptions {
   readonly client: KubeClient;
-  readonly judge: Judge;
+  /** Of the moment. */
+  readonly context: () => AdmissionContext;
   /** Asked before every page and every write. */
   readonly isLeader: () => boolean;
   /** Names; admission is not asked about them either. */
   readonly exemptNamespaces: ReadonlySet<string>;
-  /** From the end of a round to the beginning of the next, give or take a tenth. */
+  /** From the end of a round to the beginning of the next, give or take `pauseSpread`. */
   readonly intervalMs: number;
   readonly metrics: RecheckMetrics;
   readonly report: RecheckReporter;
@@ -70,6 +68,7 @@ export interface RecheckOptions {
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
+  readonly judge?: typeof judgeRequest;
 }
 
 type RecheckMetrics = Pick<
@@ -77,13 +76,18 @@ type RecheckMetrics = Pick<
   'recheckRounds' | 'recheckLastCompleted' | 'recheckPods' | 'recheckImages' | 'recheckReports'
 >;
 
+const defaults = { clock: systemClock, random: Math.random, judge: judgeRequest };
+
 /** Resolves when `signal` is aborted; never rejects. */
 export async function runRecheck(options: RecheckOptions): Promise<void> {
   const limits = { ...defaultRecheckLimits, ...options.limits };
-  await new Recheck({ clock: systemClock, random: Math.random, ...options, limits }).run();
+  await new Recheck({ ...defaults, ...options, limits }).run();
 }
 
 type Settings = Required<Omit<RecheckOptions, 'limits'>> & { readonly limits: RecheckLimits };
+
+/** Of a pause, so that rounds keep step with nothing. */
+const pauseSpread = 0.1;
 
 /** Another replica leads. */
 class NoLongerLeader extends Error {}
@@ -108,7 +112,7 @@ class Recheck {
       while (this.#mayLead()) {
         const completed = await this.#round();
         const pause = completed ? intervalMs : Math.min(limits.retryMs, intervalMs);
-        await clock.sleep(pause * (0.9 + 0.2 * random()), signal);
+        await clock.sleep(pause * (1 + pauseSpread * (2 * random() - 1)), signal);
       }
     }
   }
@@ -148,7 +152,7 @@ class Recheck {
       mayGoOn: () => this.#mayGoOn(),
       failed: (namespace, error) => this.#settings.report.failed(namespace, error),
     });
-    const total: Record<Outcome, number> = { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 };
+    const total = noOutcomes();
     const failures = new Failures(limits.maxFailures);
     const namespaces = await this.#namespaces();
     this.#forgetOthers(new Set(namespaces));
@@ -160,14 +164,15 @@ class Recheck {
         const options = { client, kinds, signal, mayWrite: () => this.#mayGoOn() };
         const result = await writeReport(namespace, content, options);
         this.#settings.metrics.recheckReports.inc({ result });
-        failures.none(this.#isExempt(namespace));
+        if (this.#isExempt(namespace)) failures.skipped();
+        else failures.succeeded();
       } catch (error) {
         this.#namespaceFailed(namespace, error);
         this.#gaveUpAt = namespace;
-        failures.one(error);
+        failures.failed(error);
       }
     }
-    failures.end();
+    failures.throwIfNothingJudged();
     this.#gaveUpAt = undefined;
     return total;
   }
@@ -237,6 +242,5 @@ class Recheck {
 
 /** Of a namespace about which there is nothing to say. */
 const nothing: RecheckedNamespace = {
-  ...{ content: undefined, stoppedAt: undefined },
-  pods: { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 },
+  ...{ content: undefined, stoppedAt: undefined, pods: noOutcomes() },
 };

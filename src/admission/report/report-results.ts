@@ -1,15 +1,26 @@
 // What a policy report says about one pod. The fields are the same in openreports.io/v1alpha1 and wgpolicyk8s.io/v1alpha2.
 
 import type { Enforcement } from '../../policy/enforcement.ts';
-import type { AdmissionDecision, Finding, FindingCode, ImageFinding } from '../decision.ts';
+import {
+  type AdmissionDecision,
+  type Finding,
+  type FindingCode,
+  type ImageFinding,
+  isNotJudged,
+} from '../decision.ts';
 import { AdmissionError } from '../errors.ts';
-import { boundedText } from '../review/shorten.ts';
+import { boundedText } from '../shorten.ts';
 
 /** In the words of the Policy Working Group: `warn` is what a policy does not allow and lets in, `error` what could not be judged. */
 export type Outcome = 'fail' | 'error' | 'warn' | 'pass' | 'skip';
 
 /** The worst first. */
 export const outcomes: readonly Outcome[] = ['fail', 'error', 'warn', 'pass', 'skip'];
+
+/** How many of each, to begin with. */
+export function noOutcomes(): Record<Outcome, number> {
+  return { fail: 0, error: 0, warn: 0, pass: 0, skip: 0 };
+}
 
 export interface PodReference {
   readonly namespace: string;
@@ -136,7 +147,7 @@ function fromFinding(
 }
 
 function outcomeOf(code: FindingCode, enforcement: Enforcement): Outcome {
-  if (code === 'image-unknown' || code === 'policy-unusable') return 'error';
+  if (isNotJudged(code)) return 'error';
   return enforcement === 'enforce' ? 'fail' : 'warn';
 }
 

@@ -4,7 +4,7 @@
 
 import { escapeInvisible } from '../../model/problem.ts';
 import type { Finding } from '../decision.ts';
-import { shortenChars } from './shorten.ts';
+import { shortenChars } from '../shorten.ts';
 
 /** Characters of all warnings: a quarter of what there is stays for other webhooks, and for the API server's own. */
 const maxTotalChars = 3_072;

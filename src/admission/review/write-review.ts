@@ -4,7 +4,7 @@
 import { escapeInvisible } from '../../model/problem.ts';
 import { type AdmissionDecision, type Finding, isUnanswered } from '../decision.ts';
 import type { AdmissionError, AdmissionErrorCode } from '../errors.ts';
-import { boundedText, shortenBytes } from './shorten.ts';
+import { boundedText, shortenBytes } from '../shorten.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface AdmissionReview {
@@ -47,7 +47,6 @@ const statusOf: Readonly<Record<AdmissionErrorCode, typeof forbidden>> = {
   ERR_REVIEW_INVALID: forbidden,
   ERR_KIND_NOT_JUDGED: forbidden,
   ERR_POD_INVALID: forbidden,
-  ERR_OBJECT_INVALID: forbidden,
   ERR_POLICIES_UNKNOWN: unavailable,
 };
 

@@ -1,4 +1,4 @@
-// Every limit of the webhook server, its default and why, in one place.
+// The limits of the webhook server that operators and tests set, their defaults and why; others stand where they are used.
 //
 // An address is an IPv4 address, or the /64 of an IPv6 address (network-of.ts). What one may have is three quarters of what there is: API
 // servers are few, and behind a proxy or NAT they are one, which must be able to do nearly all that can be done; what is left is for the
@@ -17,10 +17,11 @@ export interface WebhookLimits {
   /** An API server keeps 25 idle connections for each webhook; and one for each request under way. */
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  /** Node.js's own default; what API servers send is below 1 KiB, and a proxy may add to it. */
   readonly maxHeaderBytes: number;
-  /** A TLS handshake. */
+  /** A TLS handshake: API servers give a webhook 30 s in all at most, and one that takes a third of it is of no use to them. */
   readonly handshakeMs: number;
-  /** From the end of the headers to the end of the body. */
+  /** From the end of the headers to the end of the body: API servers send both at once. */
   readonly bodyMs: number;
   /**
    * Longer than an API server keeps a connection that it does not use, which is 90 s: a connection that both want to end and to use in

@@ -48,6 +48,9 @@ export interface WebhookServer {
 const quietMs = 1_000;
 const quietStepMs = 20;
 
+/** How late the end of a time limit may come; Node.js looks every 30 s unless told. */
+const timeoutCheckMs = 1_000;
+
 /** @throws WebhookServerError */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   const limits = { ...defaultWebhookLimits, ...options.limits };
@@ -100,7 +103,7 @@ function createApp(options: WebhookServerOptions, limits: WebhookLimits): Fastif
         maxHeaderSize: limits.maxHeaderBytes,
         headersTimeout: limits.idleMs,
         requestTimeout: limits.idleMs,
-        connectionsCheckingInterval: 1_000,
+        connectionsCheckingInterval: timeoutCheckMs,
       },
       keepAliveTimeout: limits.idleMs,
       requestTimeout: limits.idleMs,

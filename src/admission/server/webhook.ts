@@ -72,8 +72,10 @@ async function begin(
 ): Promise<FastifyReply | undefined> {
   const length = request.headers['content-length'];
   // API servers always say it; without it nothing is known about what a request will cost.
-  if (length === undefined)
+  if (length === undefined) {
+    report.finished(webhook, 'refused');
     return answerStatus(reply.header('connection', 'close'), 411, 'a body with a Content-Length is needed');
+  }
   if (Number(length) > limits.maxBodyBytes) {
     report.finished(webhook, 'refused');
     const message = `a request may have ${limits.maxBodyBytes} bytes`;

@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { type ClusterObjects, readClusterObjects } from '../../admission/cold-start/cluster-objects.ts';
+import { readClusterObjects } from '../../admission/cold-start/cluster-objects.ts';
 import { type ColdStart, type ColdStartFinding, coldStart } from '../../admission/cold-start/deadlocks.ts';
+import { rolesOfEveryCluster } from '../../admission/cold-start/must-start-first.ts';
 import { judgedVersionOf } from '../../admission/pod/pod-of.ts';
 import { ownField } from '../../model/manifest.ts';
 import { escapeInvisible } from '../../model/problem.ts';
@@ -27,13 +28,21 @@ export async function runCheck(
   const contents = files.flatMap(({ manifests }) => manifests.map(({ content }) => content));
   for (const content of contents) refuseUnknownKind(content);
   const objects = readClusterObjects(contents);
-  const { webhooks, findings, recognised } = coldStart(objects);
+  const { webhooks, findings, recognised, missing } = coldStart(objects);
   if (webhooks.length === 0) {
     throw new CliError('ERR_USAGE', 'there is no webhook of Trellis in these objects that pods wait for', {
       hint: 'before it is installed, give what `helm template trellis charts/trellis -n NAMESPACE` prints as well',
     });
   }
-  refusePart(objects, webhooks);
+  if (missing.length > 0) {
+    throw new CliError(
+      'ERR_USAGE',
+      `there are no ${missing.join(', and no ')} of the cluster in these objects`,
+      {
+        hint: 'every cluster has some: see whether kubectl was allowed to list them, and `trellis check --help` for what to ask it for',
+      },
+    );
+  }
   const deadlocks = findings.filter(({ severity }) => severity === 'deadlock');
   if (json) printJson(command, { ok: deadlocks.length === 0, webhooks, findings, recognised });
   else
@@ -58,29 +67,6 @@ function refuseUnknownKind(content: unknown): void {
   }
 }
 
-/**
- * Of a part of a cluster the answer would be green for what is not in it, as when kubectl may not list a kind: it says so on standard
- * error, and prints the rest. What the chart brings along does not count.
- */
-function refusePart(objects: ClusterObjects, webhooks: readonly string[]): void {
-  const ours = objects.webhooks.filter(({ name }) => webhooks.includes(name));
-  const own = new Set(ours.map(({ service }) => service?.namespace));
-  const others = objects.workloads.filter(({ namespace }) => !own.has(namespace));
-  const missing = [
-    ...(objects.namespaces.size === 0 ? ['Namespaces'] : []),
-    ...(others.some(({ kind }) => kind === 'DaemonSet') ? [] : ['DaemonSets']),
-    ...(objects.services.some(({ namespace }) => !own.has(namespace)) ? [] : ['Services']),
-  ];
-  if (missing.length === 0) return;
-  throw new CliError(
-    'ERR_USAGE',
-    `there are no ${missing.join(', and no ')} of the cluster in these objects`,
-    {
-      hint: 'every cluster has some: see whether kubectl was allowed to list them, and `trellis check --help` for what to ask it for',
-    },
-  );
-}
-
 function linesOf(findings: readonly ColdStartFinding[], webhooks: readonly string[]): readonly string[] {
   if (findings.length === 0) {
     return [`${pc.green('ok')}  nothing that has to start first waits for ${webhooks.join(', ')}`];
@@ -95,13 +81,14 @@ function linesOf(findings: readonly ColdStartFinding[], webhooks: readonly strin
 function recognisedLines(recognised: ColdStart['recognised']): readonly string[] {
   return Object.entries(roleTexts).flatMap(([role, text]) => {
     const found = recognised.filter((each) => each.role === role).map(({ workload }) => workload);
-    if (found.length === 0 && !expected.includes(role)) return [];
+    if (found.length === 0 && !isOfEveryCluster(role)) return [];
     return [escapeInvisible(`  ${text}: ${found.length === 0 ? 'none was recognised' : found.join(', ')}`)];
   });
 }
 
-/** Every cluster has them, if not always as pods. */
-const expected: readonly string[] = ['network', 'dns'];
+function isOfEveryCluster(role: string): boolean {
+  return rolesOfEveryCluster.some((each) => each === role);
+}
 
 const roleTexts: Readonly<Record<ColdStart['recognised'][number]['role'], string>> = {
   network: 'network of pods',

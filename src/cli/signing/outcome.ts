@@ -1,8 +1,9 @@
 // From what became of each image to the command's output and its end.
 
+import { isNotFound } from '../../registry/errors.ts';
 import { CliError, explainFailure } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { isMissingImage, missingImageAdvice } from '../missing-image.ts';
+import { missingImageAdvice } from '../missing-image.ts';
 import type { Outcome } from './batch.ts';
 
 /** An image whose work failed before there was an answer. */
@@ -39,7 +40,7 @@ export function conclude<T>(
   }
   const [first] = errors;
   if (first === undefined) return;
-  throw isMissingImage(first) ? missingImage(first) : first;
+  throw isNotFound(first) ? missingImage(first) : first;
 }
 
 /** Still not a "no": of what cannot be seen nothing is known. */

@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander';
 import type { RegistryClient } from '../../registry/client.ts';
+import { isNotFound } from '../../registry/errors.ts';
 import { type ImageReference, parseReference } from '../../registry/reference.ts';
-import { isMissingImage, missingImageAdvice } from '../missing-image.ts';
+import { missingImageAdvice } from '../missing-image.ts';
 import { forTerminal, print } from '../output.ts';
 import { type RegistryClientOptions, registryClientOf } from '../registry-options.ts';
 import { forEachImage } from './batch.ts';
@@ -65,6 +66,6 @@ export async function runForImages<T>(run: ImagesRun<T>, command: Command): Prom
 }
 
 function failureLine(image: string, error: unknown): string {
-  const advice = isMissingImage(error) ? `; ${missingImageAdvice}` : '';
+  const advice = isNotFound(error) ? `; ${missingImageAdvice}` : '';
   return forTerminal(`FAILED  ${image}: ${failureJson(image, error).error.message}${advice}`);
 }

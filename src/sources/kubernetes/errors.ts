@@ -52,3 +52,18 @@ export function isKubernetesError(
 ): error is KubernetesError {
   return error instanceof KubernetesError && codes.includes(error.code);
 }
+
+/** What the API server answers for all objects alike, or does not answer at all. */
+const aboutServer: ReadonlySet<KubernetesErrorCode> = new Set([
+  'ERR_KUBE_CONFIGURATION',
+  'ERR_KUBE_CREDENTIALS',
+  'ERR_KUBE_UNREACHABLE',
+  'ERR_KUBE_TIMEOUT',
+  'ERR_KUBE_UNAUTHORIZED',
+  'ERR_KUBE_OVERLOADED',
+]);
+
+/** Whether it says nothing about the object that was meant. A single one may all the same be about nothing else. */
+export function isAboutServer(error: unknown): boolean {
+  return error instanceof KubernetesError && aboutServer.has(error.code);
+}

@@ -64,7 +64,7 @@ const printBytes = 6;
 /** Of what was not asked about. */
 const never = Number.NEGATIVE_INFINITY;
 
-interface Record {
+interface AbsenceRecord {
   readonly place: string;
   readonly prints: Float64Array;
   /** Milliseconds. */
@@ -72,7 +72,7 @@ interface Record {
 }
 
 export function createAbsences({ maxBytes, lifeMs, now, secret }: AbsencesOptions): Absences {
-  const records = new FairCache<Record>({ maxBytes, idleMs: lifeMs, now });
+  const records = new FairCache<AbsenceRecord>({ maxBytes, idleMs: lifeMs, now });
   const lists = new LRUCache<string, RevokedList>({ max: maxLists });
   const ids = new WeakMap<ReadonlySet<string>, string>();
 
@@ -91,7 +91,7 @@ export function createAbsences({ maxBytes, lifeMs, now, secret }: AbsencesOption
   }
 
   /** One digest more on the list is one lookup more, and not all of them again. */
-  function begin(place: string, { prints }: RevokedList): Record {
+  function begin(place: string, { prints }: RevokedList): AbsenceRecord {
     const before = new Map<number, number>();
     for (const [, record] of records) {
       if (record.place !== place) continue;

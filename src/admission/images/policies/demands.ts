@@ -47,6 +47,7 @@ function demandsDigest(policies: CompiledImagePolicies, reference: ImageReferenc
 }
 
 function asksRegistry(policies: CompiledImagePolicies, reference: ImageReference): boolean {
+  if (isDeniedAlready(policies, reference)) return false;
   return (
     // Only the registry knows what a tag names, and what an index has in it.
     (policies.revokedDigests.size > 0 && revokedNames(policies, reference).length === 0) ||

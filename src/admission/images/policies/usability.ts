@@ -2,6 +2,7 @@
 
 import type { Policy } from '../../../model/mesh.ts';
 import { checkPolicy } from '../../../signing/verify/policy.ts';
+import { policyAdvice } from '../../advice.ts';
 import { isOfNoUse, noUse } from '../../no-use.ts';
 import type { KeySources } from './authorities.ts';
 import { requirementsByRule } from './compile-image-policies.ts';
@@ -18,9 +19,6 @@ export type Usability =
   | { readonly kind: 'unusable'; readonly problems: readonly string[] }
   /** Something that it refers to could not be looked up. */
   | { readonly kind: 'unknown'; readonly error: unknown };
-
-/** To its author. */
-const advice = 'correct it, or the ConfigMap that it refers to (policy-unusable)';
 
 /**
  * By itself: levels of other policies may leave out keysets that are looked at here.
@@ -47,7 +45,7 @@ export async function usabilityOf(
     } catch (error) {
       signal.throwIfAborted();
       if (isOfNoUse(error)) {
-        problems.push(noUse(requirement.name, error.message, requirement.enforcement, advice));
+        problems.push(noUse(requirement.name, error.message, requirement.enforcement, policyAdvice));
       } else if (!(error instanceof KeyNotAskedError)) failure ??= { error };
     }
   }

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { clusterAdvice } from '../../../../src/admission/advice.ts';
 import { judgePromises } from '../../../../src/admission/decide/judge-promises.ts';
 import { podOf } from '../../../../src/admission/pod/pod-of.ts';
 import { policyOf } from '../images/support.ts';
@@ -16,7 +17,7 @@ const judged = (containers: number, labels: Readonly<Record<string, string>> = {
 test('where there was no pod before, nothing is compared with what it was like', () => {
   const now = judged(1_000);
   const compared = vi.spyOn(JSON, 'stringify');
-  const findings = judgePromises(now, undefined, { policies, sidecar: undefined });
+  const findings = judgePromises(now, undefined, { policies, sidecar: undefined, advice: clusterAdvice });
   const keys = compared.mock.calls.filter(([value]) => typeof value === 'object');
   expect(findings.length).toBeGreaterThan(0);
   expect(keys).toEqual([]);
@@ -24,7 +25,7 @@ test('where there was no pod before, nothing is compared with what it was like',
 });
 
 test('what was broken before is not said again, and what is new is', () => {
-  const context = { policies, sidecar: undefined };
+  const context = { policies, sidecar: undefined, advice: clusterAdvice };
   expect(judgePromises(judged(2), judged(2), context)).toEqual([]);
   const fields = judgePromises(judged(3), judged(2), context).map(({ field }) => field);
   expect(new Set(fields)).toEqual(new Set(['spec.containers[2].securityContext.privileged']));

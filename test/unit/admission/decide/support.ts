@@ -1,5 +1,6 @@
 // Requests as the API server sends them, and a judge with real keys over the registry in memory.
 
+import { clusterAdvice } from '../../../../src/admission/advice.ts';
 import type { AdmissionContext } from '../../../../src/admission/context.ts';
 import type { ImageJudge } from '../../../../src/admission/images/image-judge.ts';
 import { judgeImage } from '../../../../src/admission/images/judge-image.ts';
@@ -147,6 +148,7 @@ export function contextOf(
     judge: judgeOver(registry),
     credentials: async () => ({ scope: 'tests', source: anonymous }),
     sidecar: settings,
+    advice: clusterAdvice,
     ...changes,
   };
 }

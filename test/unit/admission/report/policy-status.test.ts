@@ -1,421 +1,295 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Usability } from '../../../../src/admission/images/policies/usability.ts';
-import { runPolicyStatus, statusOf } from '../../../../src/admission/report/policy-status.ts';
+import { runPolicyStatus } from '../../../../src/admission/report/policy-status.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import type { KubeRequest } from '../../../../src/sources/kubernetes/cluster/client.ts';
 import { KubernetesError, type KubernetesErrorCode } from '../../../../src/sources/kubernetes/errors.ts';
 import type { PolicyVerdict } from '../../../../src/sources/kubernetes/mesh/policy-verdicts.ts';
 import { FakeKube } from '../../../support/fake-kube.ts';
+import { conditionsOf, now, said, usable, verdict } from './policy-verdicts.ts';
 
-const now = new Date('2026-11-21T12:00:00.123Z');
-const earlier = '2026-11-20T00:00:00Z';
-
-const problem = {
-  ...({ severity: 'error', code: 'RootNamespaceOnly', origin: undefined } as const),
-  object: { kind: 'QuantumSecurityPolicy', namespace: 'trading', name: 'a' },
-  message: 'spec.quarantine: only allowed in the root namespace; its last good version stays in force',
-};
-
-function verdict(changes: Partial<PolicyVerdict> = {}): PolicyVerdict {
-  return {
-    ...{ namespace: 'trading', name: 'a', uid: 'uid-a', resourceVersion: '7', generation: 3 },
-    ...{ status: undefined, inForce: true, problems: [] },
-    policy: { namespace: 'trading', name: 'a', spec: {} },
-    ...changes,
-  };
-}
-
-const usable: Usability = { kind: 'usable', hasKmsKeys: false };
-
-const good = {
-  ...{ type: 'Ready', status: 'True', reason: 'InForce', message: 'it is in force as it is written' },
-  ...{ observedGeneration: 3, lastTransitionTime: earlier },
-};
-const said = { observedGeneration: 3, conditions: [good] };
-
-interface Condition {
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-}
-
-function conditionsOf(status: unknown): readonly Condition[] {
-  return (status as { conditions: readonly Condition[] }).conditions;
-}
-
-describe('the status', () => {
-  test('of a policy that is in force', () => {
-    expect(statusOf(verdict(), usable, now)).toEqual({
-      observedGeneration: 3,
-      conditions: [{ ...good, lastTransitionTime: '2026-11-21T12:00:00Z' }],
-    });
-  });
-
-  test('of one that is not says why, and since when', () => {
-    const bad = verdict({ status: said, inForce: false, problems: [problem], generation: 4 });
-    expect(statusOf(bad, usable, now)).toEqual({
-      observedGeneration: 4,
-      conditions: [
-        {
-          ...{ type: 'Ready', status: 'False', reason: 'RootNamespaceOnly', message: problem.message },
-          ...{ observedGeneration: 4, lastTransitionTime: '2026-11-21T12:00:00Z' },
-        },
-      ],
-    });
-  });
-
-  test('of one that is not, and nobody knows why, is not good', () => {
-    expect(statusOf(verdict({ inForce: false }), usable, now)).toMatchObject({
-      conditions: [{ status: 'False' }],
-    });
-  });
-
-  const unusable: Usability = { kind: 'unusable', problems: ['rule 1: no key', 'rule 2: no root'] };
-
-  test('of one that no image can be judged by is not good, and says what an image would be told', () => {
-    const [condition] = conditionsOf(statusOf(verdict({ status: said }), unusable, now));
-    expect(condition).toMatchObject({
-      ...{ status: 'False', reason: 'PolicyUnusable', message: 'rule 1: no key\nrule 2: no root' },
-      lastTransitionTime: '2026-11-21T12:00:00Z',
-    });
-    // As the schema has it, beside everything else.
-    expect(condition?.reason).toMatch(/^[A-Za-z][A-Za-z0-9_]*$/);
-  });
-
-  test('of one of which that is not known is neither, and nothing is written before it was tried', () => {
-    const unknown: Usability = { kind: 'unknown', error: new Error('timed out') };
-    expect(conditionsOf(statusOf(verdict(), unknown, now))).toMatchObject([
-      { status: 'Unknown', message: expect.stringContaining('timed out; it is tried again') },
-    ]);
-    expect(statusOf(verdict(), undefined, now)).toBeUndefined();
-  });
-
-  test('of one with keys in a key management service says that those were not asked for', () => {
-    const status = statusOf(verdict(), { kind: 'usable', hasKmsKeys: true }, now);
-    expect(conditionsOf(status)).toMatchObject([
-      { status: 'True', message: expect.stringMatching(/as it is written; its keys in key management/) },
-    ]);
-  });
-
-  test('of one that is not in force says why, whether or not it could be used', () => {
-    const bad = verdict({ inForce: false, problems: [problem] });
-    for (const each of [unusable, undefined]) {
-      expect(conditionsOf(statusOf(bad, each, now))).toMatchObject([{ reason: 'RootNamespaceOnly' }]);
-    }
-  });
-
-  test('is written when it changes, and only then', () => {
-    expect(statusOf(verdict({ status: said }), usable, now)).toBeUndefined();
-    const changed = statusOf(verdict({ status: said, generation: 4 }), usable, now);
-    expect(changed).toEqual({ observedGeneration: 4, conditions: [{ ...good, observedGeneration: 4 }] });
-    expect(statusOf(verdict({ status: { ...said, observedGeneration: 2 } }), usable, now)).toBeDefined();
-    const wrong = { ...said, conditions: [{ ...good, message: 'all is lost' }] };
-    expect(statusOf(verdict({ status: wrong }), usable, now)).toEqual(said);
-  });
-
-  test('keeps the conditions of others, whatever is there', () => {
-    const other = { type: 'Conflict', status: 'True', reason: 'X', message: '', lastTransitionTime: earlier };
-    const status = { observedGeneration: 3, conditions: [other, 7, { ...good, status: 'Unknown' }] };
-    expect(statusOf(verdict({ status }), usable, now)).toMatchObject({
-      conditions: [other, { status: 'True' }],
-    });
-    expect(statusOf(verdict({ status: 'nonsense' }), usable, now)).toMatchObject({
-      conditions: [{ type: 'Ready' }],
-    });
-  });
-
-  test('fits into what the schema allows', () => {
-    const long = { ...problem, message: 'x'.repeat(3_000) };
-    const status = statusOf(verdict({ inForce: false, problems: [long, long] }), usable, now);
-    const [{ message }] = (status as { conditions: [{ message: string }] }).conditions;
-    expect([...message].length).toBeLessThanOrEqual(4_096);
-  });
+let verdicts: readonly PolicyVerdict[] | undefined;
+let leads: boolean;
+let asked: KubeRequest[];
+let answer: (request: KubeRequest) => void;
+let find: (policy: Policy) => Promise<Usability>;
+let failures: unknown[];
+let slept: number[];
+/** For each policy. */
+let checkMs: number;
+beforeEach(() => {
+  verdicts = [verdict()];
+  leads = true;
+  asked = [];
+  answer = () => {};
+  find = async () => usable;
+  failures = [];
+  slept = [];
+  checkMs = 0;
 });
 
-describe('the writer', () => {
-  let verdicts: readonly PolicyVerdict[] | undefined;
-  let leads: boolean;
-  let asked: KubeRequest[];
-  let answer: (request: KubeRequest) => void;
-  let find: (policy: Policy) => Promise<Usability>;
-  let failures: unknown[];
-  let slept: number[];
-  /** For each policy. */
-  let checkMs: number;
-  beforeEach(() => {
-    verdicts = [verdict()];
-    leads = true;
-    asked = [];
-    answer = () => {};
-    find = async () => usable;
-    failures = [];
-    slept = [];
-    checkMs = 0;
+/** @param between what happens after each of them */
+async function rounds(count: number, between: (round: number) => void = () => {}): Promise<void> {
+  const controller = new AbortController();
+  const limits = { pollMs: 20, pauseMs: 1, retryMs: 30, usableMs: 100, otherMs: 30, refreshMs: 10 };
+  let done = 0;
+  let time = 0;
+  const client = new FakeKube((request) => {
+    asked.push(request);
+    answer(request);
   });
-
-  /** @param between what happens after each of them */
-  async function looks(count: number, between: (look: number) => void = () => {}): Promise<void> {
-    const controller = new AbortController();
-    const limits = { pollMs: 20, pauseMs: 1, retryMs: 30, usableMs: 100, otherMs: 30, lookMs: 10 };
-    let done = 0;
-    let time = 0;
-    const client = new FakeKube((request) => {
-      asked.push(request);
-      answer(request);
-    });
-    await runPolicyStatus({
-      ...{ client, limits, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
-      usabilityOf: async (policy) => {
-        const found = await find(policy);
-        time += checkMs;
-        return found;
+  await runPolicyStatus({
+    ...{ client, limits, verdicts: () => verdicts, isLeader: () => leads, signal: controller.signal },
+    usabilityOf: async (policy) => {
+      const found = await find(policy);
+      time += checkMs;
+      return found;
+    },
+    failed: (error) => failures.push(error),
+    clock: {
+      ...{ now: () => now, monotonic: () => time },
+      sleep: async (ms) => {
+        slept.push(ms);
+        time += ms;
+        if (ms === limits.pauseMs) return;
+        done += 1;
+        between(done);
+        if (done === count) controller.abort();
       },
-      failed: (error) => failures.push(error),
-      clock: {
-        ...{ now: () => now, monotonic: () => time },
-        sleep: async (ms) => {
-          slept.push(ms);
-          time += ms;
-          if (ms === limits.pauseMs) return;
-          done += 1;
-          between(done);
-          if (done === count) controller.abort();
-        },
-      },
-    });
-  }
+    },
+  });
+}
 
-  const names = () => asked.map(({ path }) => path.split('/').at(-2)).join('');
+const names = () => asked.map(({ path }) => path.split('/').at(-2)).join('');
 
-  const failing = (code: KubernetesErrorCode) => () => {
-    throw new KubernetesError(code, 'no');
+const failing = (code: KubernetesErrorCode) => () => {
+  throw new KubernetesError(code, 'no');
+};
+
+test('replaces the status of the version that it is about', async () => {
+  await rounds(1);
+  expect(asked).toMatchObject([
+    {
+      method: 'PATCH',
+      path: '/apis/security.quantum.io/v1/namespaces/trading/quantumsecuritypolicies/a/status',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { resourceVersion: '7' }, status: { observedGeneration: 3 } },
+    },
+  ]);
+});
+
+test('writes a version once, and the next one when there is something to say of it', async () => {
+  await rounds(4, (round) => {
+    if (round === 2) verdicts = [verdict({ resourceVersion: '8', status: said })];
+    if (round === 3) verdicts = [verdict({ resourceVersion: '9', status: said, inForce: false })];
+  });
+  expect(asked.map(({ body }) => (body as { metadata: object }).metadata)).toEqual([
+    { resourceVersion: '7' },
+    { resourceVersion: '9' },
+  ]);
+});
+
+test('is the leader alone, asked before each', async () => {
+  verdicts = [verdict(), verdict({ name: 'b', uid: 'uid-b' })];
+  answer = () => {
+    leads = false;
   };
+  await rounds(3);
+  expect(asked).toHaveLength(1);
+  expect(failures).toEqual([]);
+});
 
-  test('replaces the status of the version that it is about', async () => {
-    await looks(1);
-    expect(asked).toMatchObject([
-      {
-        method: 'PATCH',
-        path: '/apis/security.quantum.io/v1/namespaces/trading/quantumsecuritypolicies/a/status',
-        contentType: 'application/merge-patch+json',
-        body: { metadata: { resourceVersion: '7' }, status: { observedGeneration: 3 } },
-      },
-    ]);
-  });
+test('writes nothing while it is not known what became of them', async () => {
+  verdicts = undefined;
+  await rounds(2);
+  expect(asked).toEqual([]);
+});
 
-  test('writes a version once, and the next one when there is something to say of it', async () => {
-    await looks(4, (look) => {
-      if (look === 2) verdicts = [verdict({ resourceVersion: '8', status: said })];
-      if (look === 3) verdicts = [verdict({ resourceVersion: '9', status: said, inForce: false })];
+test('pauses after each: many at once are written one after the other', async () => {
+  verdicts = ['a', 'b', 'c'].map((name) => verdict({ name, uid: name }));
+  await rounds(1);
+  expect(asked).toHaveLength(3);
+  expect(slept).toEqual([1, 1, 1, 20]);
+});
+
+test.each(['ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND'] as const)(
+  'waits for the news after %s',
+  async (code) => {
+    answer = failing(code);
+    await rounds(5, (round) => {
+      if (round === 4) verdicts = [verdict({ resourceVersion: '8' })];
     });
-    expect(asked.map(({ body }) => (body as { metadata: object }).metadata)).toEqual([
-      { resourceVersion: '7' },
-      { resourceVersion: '9' },
-    ]);
-  });
-
-  test('is the leader alone, asked before each', async () => {
-    verdicts = [verdict(), verdict({ name: 'b', uid: 'uid-b' })];
-    answer = () => {
-      leads = false;
-    };
-    await looks(3);
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(2);
     expect(failures).toEqual([]);
+  },
+);
+
+const many = (named: string) => [...named].map((name) => verdict({ name, uid: `uid-${name}` }));
+/** Only these fail. */
+const failingFor = (named: string, code: KubernetesErrorCode) => {
+  answer = ({ path }) => {
+    if (named.includes(path.split('/').at(-2) ?? '')) failing(code)();
+  };
+};
+
+test.each(['ERR_KUBE_FORBIDDEN', 'ERR_KUBE_REFUSED', 'ERR_KUBE_PROTOCOL', 'ERR_KUBE_TOO_LARGE'] as const)(
+  'goes on with the others where some are refused (%s), and tries those again later',
+  async (code) => {
+    verdicts = many('abcde');
+    failingFor('abcd', code);
+    await rounds(3);
+    // 20 ms from round to round, 30 until one is tried again.
+    expect(names()).toBe('abcde' + '' + 'abcd');
+    expect(failures).toHaveLength(1);
+  },
+);
+
+test('one that is refused does not keep the news of others waiting', async () => {
+  verdicts = many('ab');
+  failingFor('a', 'ERR_KUBE_FORBIDDEN');
+  await rounds(2, () => {
+    verdicts = [verdict({ uid: 'uid-a' }), verdict({ name: 'b', uid: 'uid-b', resourceVersion: '8' })];
   });
+  expect(names()).toBe('ab' + 'b');
+  expect(slept.filter((ms) => ms > 1)).toEqual([20, 20]);
+});
 
-  test('writes nothing while it is not known what became of them', async () => {
-    verdicts = undefined;
-    await looks(2);
-    expect(asked).toEqual([]);
+test('one that is edited is tried at once', async () => {
+  failingFor('a', 'ERR_KUBE_REFUSED');
+  await rounds(2, () => {
+    answer = () => {};
+    verdicts = [verdict({ resourceVersion: '8' })];
   });
+  expect(asked).toHaveLength(2);
+});
 
-  test('pauses after each: many at once are written one after the other', async () => {
-    verdicts = ['a', 'b', 'c'].map((name) => verdict({ name, uid: name }));
-    await looks(1);
-    expect(asked).toHaveLength(3);
-    expect(slept).toEqual([1, 1, 1, 20]);
+test.each(['ERR_KUBE_UNREACHABLE', 'ERR_KUBE_TIMEOUT', 'ERR_KUBE_OVERLOADED'] as const)(
+  'gives a round up after three for which there is no answer (%s), and begins the next with those behind',
+  async (code) => {
+    verdicts = many('abcdefg');
+    answer = failing(code);
+    await rounds(2);
+    expect(names()).toBe('abc' + 'def');
+    expect(failures).toHaveLength(2);
+  },
+);
+
+test('policies of which one hangs are all come to', async () => {
+  verdicts = many('abcdef');
+  failingFor('ace', 'ERR_KUBE_TIMEOUT');
+  await rounds(1);
+  expect(names()).toBe('abcdef');
+});
+
+test('what was not tried yet comes before what is tried again', async () => {
+  verdicts = many('abc');
+  failingFor('abc', 'ERR_KUBE_TIMEOUT');
+  await rounds(3, (round) => {
+    if (round === 2) verdicts = many('abcd');
   });
+  expect(names()).toBe('abc' + '' + 'dabc');
+});
 
-  test.each(['ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND'] as const)(
-    'waits for the news after %s',
-    async (code) => {
-      answer = failing(code);
-      await looks(5, (look) => {
-        if (look === 4) verdicts = [verdict({ resourceVersion: '8' })];
-      });
-      expect(asked).toHaveLength(2);
-      expect(failures).toEqual([]);
-    },
-  );
+test('forgets what is gone', async () => {
+  await rounds(3, (round) => {
+    verdicts = round === 1 ? [] : [verdict()];
+  });
+  expect(asked).toHaveLength(2);
+});
 
-  const many = (named: string) => [...named].map((name) => verdict({ name, uid: `uid-${name}` }));
-  /** Only these fail. */
-  const failingFor = (named: string, code: KubernetesErrorCode) => {
-    answer = ({ path }) => {
-      if (named.includes(path.split('/').at(-2) ?? '')) failing(code)();
-    };
+test('says of a policy once that it fails, and again when it fails anew', async () => {
+  failingFor('a', 'ERR_KUBE_FORBIDDEN');
+  await rounds(8, (round) => {
+    if (round === 3) answer = () => {};
+    if (round === 6) failingFor('a', 'ERR_KUBE_FORBIDDEN');
+    if (round === 6) verdicts = [verdict({ resourceVersion: '8' })];
+  });
+  expect(names()).toBe('aaaa');
+  expect(failures).toHaveLength(2);
+});
+
+test('has a limit of time for each', async () => {
+  await rounds(1);
+  expect(asked[0]?.timeoutMs).toBe(10_000);
+});
+
+describe('and what a policy refers to', () => {
+  const missing: Usability = { kind: 'unusable', problems: ['no ConfigMap'] };
+  const statuses = () =>
+    asked.map(({ body }) => conditionsOf((body as { status: unknown }).status)[0]?.status).join(' ');
+  /** As the watch brings it, after every write. */
+  const written = () => {
+    const [last] = asked.slice(-1);
+    const { status } = (last?.body ?? {}) as { status?: unknown };
+    verdicts = verdicts?.map((each) =>
+      each.name === 'a' ? { ...each, status, resourceVersion: `${7 + asked.length}` } : each,
+    );
   };
 
-  test.each(['ERR_KUBE_FORBIDDEN', 'ERR_KUBE_REFUSED', 'ERR_KUBE_PROTOCOL', 'ERR_KUBE_TOO_LARGE'] as const)(
-    'goes on with the others where some are refused (%s), and tries those again later',
-    async (code) => {
-      verdicts = many('abcde');
-      failingFor('abcd', code);
-      await looks(3);
-      // 20 ms from look to look, 30 until one is tried again.
-      expect(names()).toBe('abcde' + '' + 'abcd');
-      expect(failures).toHaveLength(1);
-    },
-  );
-
-  test('one that is refused does not keep the news of others waiting', async () => {
-    verdicts = many('ab');
-    failingFor('a', 'ERR_KUBE_FORBIDDEN');
-    await looks(2, () => {
-      verdicts = [verdict({ uid: 'uid-a' }), verdict({ name: 'b', uid: 'uid-b', resourceVersion: '8' })];
-    });
-    expect(names()).toBe('ab' + 'b');
-    expect(slept.filter((ms) => ms > 1)).toEqual([20, 20]);
-  });
-
-  test('one that is edited is tried at once', async () => {
-    failingFor('a', 'ERR_KUBE_REFUSED');
-    await looks(2, () => {
-      answer = () => {};
-      verdicts = [verdict({ resourceVersion: '8' })];
-    });
-    expect(asked).toHaveLength(2);
-  });
-
-  test.each(['ERR_KUBE_UNREACHABLE', 'ERR_KUBE_TIMEOUT', 'ERR_KUBE_OVERLOADED'] as const)(
-    'gives a look up after three for which there is no answer (%s), and begins the next with those behind',
-    async (code) => {
-      verdicts = many('abcdefg');
-      answer = failing(code);
-      await looks(2);
-      expect(names()).toBe('abc' + 'def');
-      expect(failures).toHaveLength(2);
-    },
-  );
-
-  test('policies of which one hangs are all come to', async () => {
-    verdicts = many('abcdef');
-    failingFor('ace', 'ERR_KUBE_TIMEOUT');
-    await looks(1);
-    expect(names()).toBe('abcdef');
-  });
-
-  test('what was not tried yet comes before what is tried again', async () => {
-    verdicts = many('abc');
-    failingFor('abc', 'ERR_KUBE_TIMEOUT');
-    await looks(3, (look) => {
-      if (look === 2) verdicts = many('abcd');
-    });
-    expect(names()).toBe('abc' + '' + 'dabc');
-  });
-
-  test('forgets what is gone', async () => {
-    await looks(3, (look) => {
-      verdicts = look === 1 ? [] : [verdict()];
-    });
-    expect(asked).toHaveLength(2);
-  });
-
-  test('says of a policy once that it fails, and again when it fails anew', async () => {
-    failingFor('a', 'ERR_KUBE_FORBIDDEN');
-    await looks(8, (look) => {
-      if (look === 3) answer = () => {};
-      if (look === 6) failingFor('a', 'ERR_KUBE_FORBIDDEN');
-      if (look === 6) verdicts = [verdict({ resourceVersion: '8' })];
-    });
-    expect(names()).toBe('aaaa');
-    expect(failures).toHaveLength(2);
-  });
-
-  test('has a limit of time for each', async () => {
-    await looks(1);
-    expect(asked[0]?.timeoutMs).toBe(10_000);
-  });
-
-  describe('and what a policy refers to', () => {
-    const missing: Usability = { kind: 'unusable', problems: ['no ConfigMap'] };
-    const statuses = () =>
-      asked.map(({ body }) => conditionsOf((body as { status: unknown }).status)[0]?.status).join(' ');
-    /** As the watch brings it, after every write. */
-    const written = () => {
-      const [last] = asked.slice(-1);
-      const { status } = (last?.body ?? {}) as { status?: unknown };
-      verdicts = verdicts?.map((each) =>
-        each.name === 'a' ? { ...each, status, resourceVersion: `${7 + asked.length}` } : each,
-      );
-    };
-
-    test('is looked at again: what was missing may be there, and what was there may be gone', async () => {
-      find = async () => missing;
-      let found = 0;
-      await looks(14, (look) => {
-        written();
-        if (look === 1) find = async () => usable;
-        if (look === 4) {
-          find = async () => {
-            found += 1;
-            return missing;
-          };
-        }
-      });
-      // 30 ms until the one that was missing is looked for again; 100 until that which was there is.
-      expect(statuses()).toBe('False True False');
-      expect(found).toBeGreaterThan(0);
-    });
-
-    test('is asked about once in a while, and not at every look', async () => {
-      const finding = vi.fn(find);
-      find = finding;
-      await looks(5, written);
-      expect(finding).toHaveBeenCalledTimes(1);
-    });
-
-    test('is asked about at once where the policy has changed', async () => {
-      const finding = vi.fn(find);
-      find = finding;
-      await looks(3, (look) => {
-        if (look === 2) verdicts = [verdict({ generation: 4, resourceVersion: '8' })];
-      });
-      expect(finding).toHaveBeenCalledTimes(2);
-    });
-
-    test('is not taken back by an answer that did not come', async () => {
-      await looks(12, (look) => {
-        written();
+  test('is looked at again: what was missing may be there, and what was there may be gone', async () => {
+    find = async () => missing;
+    let found = 0;
+    await rounds(14, (round) => {
+      written();
+      if (round === 1) find = async () => usable;
+      if (round === 4) {
         find = async () => {
-          throw new Error('away');
+          found += 1;
+          return missing;
         };
-        if (look === 1) expect(statuses()).toBe('True');
-      });
-      expect(statuses()).toBe('True');
+      }
     });
+    // 30 ms until the one that was missing is looked for again; 100 until that which was there is.
+    expect(statuses()).toBe('False True False');
+    expect(found).toBeGreaterThan(0);
+  });
 
-    test('takes no more than its time from what is known', async () => {
-      verdicts = many('abcd');
-      checkMs = 6;
-      await looks(1);
-      expect(names()).toBe('ab');
-    });
+  test('is asked about once in a while, and not at every round', async () => {
+    const finding = vi.fn(find);
+    find = finding;
+    await rounds(5, written);
+    expect(finding).toHaveBeenCalledTimes(1);
+  });
 
-    test('and those that wait longest come first', async () => {
-      verdicts = many('abcd');
-      checkMs = 6;
-      await looks(2);
-      expect(names()).toBe('ab' + 'cd');
+  test('is asked about at once where the policy has changed', async () => {
+    const finding = vi.fn(find);
+    find = finding;
+    await rounds(3, (round) => {
+      if (round === 2) verdicts = [verdict({ generation: 4, resourceVersion: '8' })];
     });
+    expect(finding).toHaveBeenCalledTimes(2);
+  });
 
-    test('is the leader’s to ask about', async () => {
-      leads = false;
-      const finding = vi.fn(find);
-      find = finding;
-      await looks(2);
-      expect(finding).not.toHaveBeenCalled();
+  test('is not taken back by an answer that did not come', async () => {
+    await rounds(12, (round) => {
+      written();
+      find = async () => {
+        throw new Error('away');
+      };
+      if (round === 1) expect(statuses()).toBe('True');
     });
+    expect(statuses()).toBe('True');
+  });
+
+  test('takes no more than its time from what is known', async () => {
+    verdicts = many('abcd');
+    checkMs = 6;
+    await rounds(1);
+    expect(names()).toBe('ab');
+  });
+
+  test('and those that wait longest come first', async () => {
+    verdicts = many('abcd');
+    checkMs = 6;
+    await rounds(2);
+    expect(names()).toBe('ab' + 'cd');
+  });
+
+  test('is the leader’s to ask about', async () => {
+    leads = false;
+    const finding = vi.fn(find);
+    find = finding;
+    await rounds(2);
+    expect(finding).not.toHaveBeenCalled();
   });
 });

@@ -1,17 +1,16 @@
 import { beforeEach, expect, test } from 'vitest';
+import type { AdmissionContext } from '../../../../src/admission/context.ts';
 import type { ImageJudge } from '../../../../src/admission/images/image-judge.ts';
 import type { JudgedImage } from '../../../../src/admission/images/judge-image.ts';
 import {
-  type Judge,
   type NamespaceLimits,
   NamespaceRecheck,
 } from '../../../../src/admission/report/recheck-namespace.ts';
-import { anonymous } from '../../../../src/registry/auth/credentials.ts';
-import { parseReference } from '../../../../src/registry/reference.ts';
+import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
 import type { Clock } from '../../../../src/sources/kubernetes/clock.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { FakeCluster, pod } from './report-store.ts';
-import { createMetrics, decision, hastyClock, image } from './support.ts';
+import { askAbout, contextWith, createMetrics, decision, hastyClock, image } from './support.ts';
 
 let cluster: FakeCluster;
 let clock: Clock;
@@ -29,15 +28,25 @@ beforeEach(() => {
   said = [];
 });
 
-function recheck(judge: (...asked: Parameters<Judge>) => unknown, limits: Partial<NamespaceLimits> = {}) {
+interface Changes extends Partial<NamespaceLimits> {
+  readonly context?: AdmissionContext;
+}
+
+/** @param judge decides by the pod */
+function recheck(
+  judge: (request: AdmissionRequest) => unknown,
+  { context = contextWith(), ...limits }: Changes = {},
+) {
   return new NamespaceRecheck({
     ...{ client: cluster, metrics: createMetrics('1'), signal, clock, random: () => 0.5 },
     mayGoOn: () => {},
     failed: (namespace, error) => said.push(`${namespace}: ${(error as Error).message}`),
-    judge: async (request, ...others) => {
+    context: () => context,
+    judge: async (request, now, time) => {
       judged.push(String(request.name));
-      const result = await judge(request, ...others);
-      return (result as ReturnType<typeof decision> | undefined) ?? decision();
+      const decided = ((await judge(request)) as ReturnType<typeof decision> | undefined) ?? decision();
+      await askAbout(decided, request, now, time);
+      return decided;
     },
     limits: {
       ...{ imagesPerSecond: 10, parallelPods: 1, podMs: 15_000, pagePods: 2, maxPageBytes: 1_000_000 },
@@ -123,14 +132,9 @@ test('an image that nothing could be found out about is asked about once in a na
     ...{ mustBeDigest: () => false, needsRegistry: () => true },
     resolve: () => Promise.reject(new Error('not asked')),
   };
-  const judge = async (...[{ uid, namespace }, time, through]: Parameters<Judge>) => {
-    const reference = parseReference('registry.example/hangs');
-    const credentials = { scope: 'nobody', source: anonymous };
-    const asker = { tenant: namespace, request: uid };
-    await through(images).judge({ reference, policies: [], credentials, asker, signal: time });
-    return decision([], { images: [image({ image: 'registry.example/hangs', decision: 'unknown' })] });
-  };
-  const round = recheck(judge);
+  const judge = () => decision([], { images: [image({ image: 'hangs', decision: 'unknown' })] });
+  const context = contextWith(images);
+  const round = recheck(judge, { context });
   const result = await round.run('trading');
   expect(judged).toEqual(['a', 'b', 'c']);
   expect(asked).toEqual(['uid-of-a']);
@@ -138,6 +142,6 @@ test('an image that nothing could be found out about is asked about once in a na
   expect(clock.monotonic()).toBeCloseTo(100);
   expect(result).toMatchObject({ stoppedAt: undefined });
   await round.run('shop');
-  await recheck(judge).run('trading');
+  await recheck(judge, { context }).run('trading');
   expect(asked).toEqual(['uid-of-a', 'uid-of-a', 'uid-of-a']);
 });

@@ -2,7 +2,6 @@
 
 import { beforeEach, expect, test } from 'vitest';
 import type { AdmissionContext } from '../../../../src/admission/context.ts';
-import { judgeUnder } from '../../../../src/admission/report/judge-again.ts';
 import { runRecheck } from '../../../../src/admission/report/recheck.ts';
 import type { Policy } from '../../../../src/model/mesh.ts';
 import { RegistryError } from '../../../../src/registry/errors.ts';
@@ -32,7 +31,7 @@ async function reportUnder(
   onEnd(() => ended.abort());
   await runRecheck({
     ...{ client: cluster, metrics: createMetrics('1'), isLeader: () => true, intervalMs: 1 },
-    judge: judgeUnder(() => contextOf(registry, policies, { judge })),
+    context: () => contextOf(registry, policies, { judge }),
     ...{
       exemptNamespaces: new Set<string>(),
       signal: ended.signal,

@@ -1,13 +1,26 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { AdmissionDecision } from '../../../../src/admission/decision.ts';
-import { type RecheckLimits, runRecheck } from '../../../../src/admission/report/recheck.ts';
-import type { Judge } from '../../../../src/admission/report/recheck-namespace.ts';
+import {
+  type RecheckLimits,
+  type RecheckOptions,
+  runRecheck,
+} from '../../../../src/admission/report/recheck.ts';
 import type { AdmissionRequest } from '../../../../src/admission/review/request.ts';
 import { KubernetesError } from '../../../../src/sources/kubernetes/errors.ts';
 import { onEnd } from '../../../support/cleanup.ts';
 import { until } from '../../../support/until.ts';
 import { FakeCluster, pod } from './report-store.ts';
-import { createMetrics, decision, finding, hastyClock, image, type Metrics, valuesOf } from './support.ts';
+import {
+  askAbout,
+  contextWith,
+  createMetrics,
+  decision,
+  finding,
+  hastyClock,
+  image,
+  type Metrics,
+  valuesOf,
+} from './support.ts';
 
 let cluster: FakeCluster;
 let metrics: Metrics;
@@ -34,7 +47,7 @@ const intervalMs = 3_600_000;
 /** Runs so many rounds. */
 async function rounds(
   count: number,
-  judge: (...asked: Parameters<Judge>) => AdmissionDecision | Promise<AdmissionDecision>,
+  judge: (request: AdmissionRequest, signal: AbortSignal) => AdmissionDecision | Promise<AdmissionDecision>,
   more: {
     limits?: Partial<RecheckLimits>;
     exempt?: readonly string[];
@@ -47,12 +60,14 @@ async function rounds(
     ended += 1;
     if (ended === count) abort.abort();
   };
-  const asked: Judge = async (request, signal, through) => {
+  const asked: NonNullable<RecheckOptions['judge']> = async (request, context, signal) => {
     judged.push(request);
-    return await judge(request, signal, through);
+    const decided = await judge(request, signal);
+    await askAbout(decided, request, context, signal);
+    return decided;
   };
   await runRecheck({
-    ...{ client: cluster, judge: asked, metrics, intervalMs, signal: abort.signal },
+    ...{ client: cluster, context: contextWith, judge: asked, metrics, intervalMs, signal: abort.signal },
     isLeader: more.isLeader ?? (() => leads),
     exemptNamespaces: new Set(more.exempt),
     report: {
@@ -220,16 +235,19 @@ test('registries are asked at a bounded rate; what is known to be verified costs
   expect(slept.slice(1, -1).reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(100);
 });
 
-test('an image that cannot be verified is paid for whenever a registry was asked', async () => {
+test('an image that cannot be verified is paid for once in each namespace', async () => {
   cluster.namespaces.set('trading', [pod('a'), pod('b'), pod('c')]);
+  cluster.namespaces.set('shop', [pod('d'), pod('e')]);
   await rounds(1, () => decision([finding()], { images: [image({ decision: 'unknown' })] }));
   expect(slept.slice(1, -1).reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(200);
 });
 
 /** The registries of these take their time: five seconds a pod. */
-const costly = () =>
+const costly = ({ name }: AdmissionRequest) =>
   decision([], {
-    images: Array.from({ length: 100 }, (_, index) => image({ image: `i${index}`, decision: 'unknown' })),
+    images: Array.from({ length: 100 }, (_, index) =>
+      image({ image: `${name}/i${index}`, decision: 'unknown' }),
+    ),
   });
 
 test('a namespace that takes too long holds up no other, and in the next round goes on where it was left', async () => {
@@ -238,7 +256,7 @@ test('a namespace that takes too long holds up no other, and in the next round g
     ['a', 'b', 'c', 'd', 'e'].map((name) => pod(name)),
   );
   cluster.namespaces.set('quick', [pod('x')]);
-  const judge = ({ name }: AdmissionRequest) => (name === 'x' ? clean() : costly());
+  const judge = (request: AdmissionRequest) => (request.name === 'x' ? clean() : costly(request));
   await rounds(3, judge, { random: () => 0, limits: { namespaceMs: 9_000 } });
   expect(names().join('')).toBe('abx' + 'cdx' + 'eax');
   expect(said.filter((each) => each.startsWith('slow'))).toHaveLength(3);
@@ -255,7 +273,7 @@ test('where a namespace was left is forgotten with it, and once it has come to i
     if (round === 2) cluster.namespaces.delete('slow');
     if (round === 3) cluster.namespaces.set('slow', pods);
   };
-  const judge = () => (round < 4 ? costly() : clean());
+  const judge = (request: AdmissionRequest) => (round < 4 ? costly(request) : clean());
   await rounds(5, judge, { random: () => 0, limits: { namespaceMs: 9_000 } });
   expect(names().join('')).toBe('ab' + '' + 'ab' + 'cdab' + 'abcd');
 });

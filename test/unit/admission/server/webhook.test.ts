@@ -42,12 +42,14 @@ describe('what is no question is refused before any handler sees it', () => {
   });
 
   test('a body of unknown length', async () => {
-    const { server } = await start();
+    const { server, said } = await start();
     const socket = await handshake(server.port);
     socket.write(
       'POST /validate HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
     );
     expect(String((await socket.take(1).toArray())[0])).toMatch(/^HTTP\/1\.1 411 /);
+    await until('the report', () => said.length > 0);
+    expect(said).toEqual(['validate refused']);
   });
 
   test('a GET', async () => {

@@ -40,6 +40,7 @@ test.each<[string, readonly Policy[]]>([
     expect(judged.requirements.map(({ outcome }) => outcome)).toEqual(['unsatisfied']);
     // Nor is its tag resolved, for nothing.
     expect(judge.mustBeDigest(parseReference(reference), policies)).toBe(false);
+    expect(judge.needsRegistry(parseReference(reference), policies)).toBe(false);
   }
   expect(registry.asked).toEqual([]);
 });
@@ -77,7 +78,8 @@ test('a signature takes a registry, and no other rule does', () => {
   );
   expect(needs('nginx', others)).toBe(false);
   expect(needs('registry.example/x', others)).toBe(false);
-  expect(needs(signedImage, others, policyOf())).toBe(true);
+  const lenient = { ...others, spec: { ...others.spec, enforcement: 'warn' as const } };
+  expect(needs(signedImage, lenient, policyOf())).toBe(true);
 });
 
 test('so does every image where digests are revoked, other than those', () => {

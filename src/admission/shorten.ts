@@ -1,6 +1,6 @@
 // Texts that fit. What is cut says so.
 
-import { escapeInvisible } from '../../model/problem.ts';
+import { escapeInvisible } from '../model/problem.ts';
 
 const ellipsis = '…';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boundedSentences, boundedText } from '../../../../src/admission/review/shorten.ts';
+import { boundedSentences, boundedText } from '../../../src/admission/shorten.ts';
 
 test('what fits stays as it is', () => {
   expect(boundedText('äöü', 6)).toBe('äöü');
