@@ -68,10 +68,7 @@ function viewOf(judged: JudgedPod, { policies, sidecar, advice }: PromisesContex
   return {
     policies: selecting,
     breaches: breachesOf(judged, sidecarOf(judged, sidecar)),
-    findings: [
-      ...sidecarFindings(judged, selecting, { sidecar, advice }),
-      ...complianceFindings(selecting, judged.pod.metadata.labels),
-    ],
+    findings: [...sidecarFindings(judged, selecting, { sidecar, advice }), ...complianceFindings(selecting)],
   };
 }
 

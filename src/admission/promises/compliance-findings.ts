@@ -7,23 +7,21 @@ import { complianceProfiles } from '../../policy/compliance.ts';
 import { type Conflict, mergePolicies } from '../../policy/effective.ts';
 import { type Enforcement, enforcementOf, isEnforced } from '../../policy/enforcement.ts';
 import type { Finding } from '../decision.ts';
-import { shouldBeMeshed } from '../sidecar/should-be-meshed.ts';
-
-type Labels = Readonly<Record<string, string>>;
+import { isMeshed } from '../sidecar/should-be-meshed.ts';
 
 /** @param policies that select the pod */
-export function complianceFindings(policies: readonly Policy[], labels: Labels): readonly Finding[] {
+export function complianceFindings(policies: readonly Policy[]): readonly Finding[] {
   const byName = new Map(policies.map((policy) => [namespacedName(policy), policy]));
   const toFinding = (conflict: Conflict, enforcement: Enforcement) => finding(conflict, enforcement, byName);
   const enforced = policies.filter(isEnforced);
-  const conflicts = conflictsOf(enforced, labels);
+  const conflicts = conflictsOf(enforced);
   const known = new Set(conflicts.map(({ reason }) => reason));
   // What would come of each policy that is only tried out, if it were enforced.
   const tried = policies.flatMap((policy) => {
     const enforcement = enforcementOf(policy);
     if (enforcement === 'enforce') return [];
     const trial = [...enforced, { ...policy, spec: { ...policy.spec, enforcement: 'enforce' as const } }];
-    return conflictsOf(trial, labels)
+    return conflictsOf(trial)
       .filter(({ reason }) => !known.has(reason))
       .map((conflict) => toFinding(conflict, enforcement));
   });
@@ -31,8 +29,9 @@ export function complianceFindings(policies: readonly Policy[], labels: Labels):
 }
 
 /** Of pods outside the mesh nothing is promised. */
-function conflictsOf(policies: readonly Policy[], labels: Labels): readonly Conflict[] {
-  return shouldBeMeshed(policies, labels) ? mergePolicies(policies).conflicts : [];
+function conflictsOf(policies: readonly Policy[]): readonly Conflict[] {
+  const effective = mergePolicies(policies);
+  return isMeshed(effective) ? effective.conflicts : [];
 }
 
 function finding(

@@ -9,7 +9,7 @@ import type { JudgedPod } from '../pod/pod-of.ts';
 import { checkSidecar } from '../sidecar/check-sidecar.ts';
 import { injectionObstacle } from '../sidecar/injection-obstacle.ts';
 import type { SidecarSettings } from '../sidecar/settings.ts';
-import { shouldBeMeshed } from '../sidecar/should-be-meshed.ts';
+import { isMeshed } from '../sidecar/should-be-meshed.ts';
 import { demandOf } from './required-encryption.ts';
 
 /** @param policies that select the pod */
@@ -47,14 +47,14 @@ interface Demand {
 }
 
 function demandOn({ pod }: JudgedPod, policies: readonly Policy[]): Demand | undefined {
-  const { encryptionPolicies, postQuantumEncryption } = mergePolicies(policies);
-  if (shouldBeMeshed(policies, pod.metadata.labels)) {
+  const effective = mergePolicies(policies);
+  if (isMeshed(effective)) {
     const obstacle = injectionObstacle(pod);
     const should =
       obstacle === undefined ||
       // `preferred` lets pods be without; `required` refuses the network of the node by itself.
-      (obstacle === 'windows' && postQuantumEncryption === 'required');
-    return { enforcement: 'enforce', policies: encryptionPolicies, should };
+      (obstacle === 'windows' && effective.postQuantumEncryption === 'required');
+    return { enforcement: 'enforce', policies: effective.encryptionPolicies, should };
   }
   // What does not enforce has nothing injected.
   const trying = policies.filter((policy) => !isEnforced(policy) && wantsMesh(policy));

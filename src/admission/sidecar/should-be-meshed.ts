@@ -2,7 +2,7 @@
 
 import type { Policy } from '../../model/mesh.ts';
 import { selectorMatches } from '../../model/selector.ts';
-import { mergePolicies } from '../../policy/effective.ts';
+import { type EffectivePolicy, mergePolicies } from '../../policy/effective.ts';
 
 /**
  * Where no policy that is enforced speaks of encryption nothing is injected: what the mesh promises by default it promises to
@@ -15,6 +15,13 @@ export function shouldBeMeshed(
   labels: Readonly<Record<string, string>>,
 ): boolean {
   const selecting = policies.filter(({ spec }) => selectorMatches(spec.selector, labels));
-  const { encryptionPolicies, postQuantumEncryption } = mergePolicies(selecting);
+  return isMeshed(mergePolicies(selecting));
+}
+
+/** The same, of policies that select the pod. */
+export function isMeshed({
+  encryptionPolicies,
+  postQuantumEncryption,
+}: Pick<EffectivePolicy, 'encryptionPolicies' | 'postQuantumEncryption'>): boolean {
   return encryptionPolicies.length > 0 && postQuantumEncryption !== 'disabled';
 }

@@ -30,3 +30,15 @@ test('what was broken before is not said again, and what is new is', () => {
   const fields = judgePromises(judged(3), judged(2), context).map(({ field }) => field);
   expect(new Set(fields)).toEqual(new Set(['spec.containers[2].securityContext.privileged']));
 });
+
+test('what the mesh cannot keep is no affair of pods that another policy does not select for it', () => {
+  const cnsa = policyOf({ complianceLevel: 'CNSA-2.0' }, 'cnsa');
+  const codes = (matchLabels: Readonly<Record<string, string>>) => {
+    const into = policyOf({ postQuantumEncryption: 'preferred', selector: { matchLabels } }, 'into');
+    const context = { policies: [cnsa, into], sidecar: undefined, advice: clusterAdvice };
+    const request = create(pod({}, { app: 'a' }));
+    return judgePromises(podOf(request, request.object), undefined, context).map(({ code }) => code);
+  };
+  expect(codes({ app: 'a' })).toContain('compliance-not-enforceable');
+  expect(codes({ app: 'b' })).toEqual([]);
+});
