@@ -79,7 +79,7 @@ function isMeshKind(kind: string): kind is MeshKind {
 }
 
 /** The core group has no name. */
-function groupOf(apiVersion: string): string {
+export function groupOf(apiVersion: string): string {
   const slash = apiVersion.indexOf('/');
   return slash < 0 ? '' : apiVersion.slice(0, slash);
 }

@@ -4,7 +4,7 @@
 import type { Referrers } from './artifact.ts';
 import type { Descriptor } from './descriptor.ts';
 import { algorithmOf, type Digest, hexOf } from './digest.ts';
-import { RegistryError } from './errors.ts';
+import { isNotFound, RegistryError } from './errors.ts';
 import type { RegistryLimits } from './limits.ts';
 import { nextLink } from './link.ts';
 import { kindOf, mediaTypeOf, ociIndex } from './media-types.ts';
@@ -136,7 +136,7 @@ export async function pullFallbackIndex(
     );
     if (kindOf(mediaType) === 'index') return { ...readReferrerList(bytes), mediaType };
   } catch (error) {
-    if (error instanceof RegistryError && error.code === 'ERR_REGISTRY_NOT_FOUND') return undefined;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
   throw new RegistryError(

@@ -6,6 +6,7 @@ import { isRecord, ownField } from '../../model/manifest.ts';
 import { readWith } from '../../model/read-with.ts';
 import type { LabelSelector } from '../../model/selector.ts';
 import { AdmissionError } from '../errors.ts';
+import { list, stringMap } from '../pod/fields.ts';
 import { podOf } from '../pod/pod-of.ts';
 import type { Pod } from '../pod/read-pod.ts';
 import { ClusterObjectError } from './errors.ts';
@@ -55,29 +56,20 @@ export interface Webhook {
   readonly service: { readonly namespace: string; readonly name: string } | undefined;
 }
 
-const stringMap = z
-  .record(z.string(), z.string())
-  .nullish()
-  .transform((map) => map ?? {});
 const metadata = z.object({ name: z.string(), namespace: z.string().nullish(), labels: stringMap });
-const words = z
-  .array(z.string())
-  .nullish()
-  .transform((list) => list ?? []);
+const named = z.object({ metadata });
+const words = list(z.string());
 
 const selector = z
   .object({
     matchLabels: stringMap,
-    matchExpressions: z
-      .array(
-        z.object({
-          key: z.string(),
-          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-          values: words,
-        }),
-      )
-      .nullish()
-      .transform((list) => list ?? []),
+    matchExpressions: list(
+      z.object({
+        key: z.string(),
+        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+        values: words,
+      }),
+    ),
   })
   .nullish();
 
@@ -88,34 +80,26 @@ const service = z.object({
       selector: stringMap,
       clusterIP: z.string().nullish(),
       clusterIPs: words,
-      ports: z
-        .array(z.object({ port: z.number(), protocol: z.string().nullish() }))
-        .nullish()
-        .transform((list) => list ?? []),
+      ports: list(z.object({ port: z.number(), protocol: z.string().nullish() })),
     })
     .nullish(),
 });
 
 const configuration = z.object({
   metadata,
-  webhooks: z
-    .array(
-      z.object({
-        name: z.string(),
-        // The API server's default: `Fail` in admissionregistration.k8s.io/v1.
-        failurePolicy: z.enum(['Fail', 'Ignore']).nullish(),
-        namespaceSelector: selector,
-        objectSelector: selector,
-        clientConfig: z
-          .object({ service: z.object({ namespace: z.string(), name: z.string() }).nullish() })
-          .nullish(),
-        rules: z
-          .array(z.object({ apiGroups: words, resources: words, operations: words }))
-          .nullish()
-          .transform((list) => list ?? []),
-      }),
-    )
-    .nullish(),
+  webhooks: list(
+    z.object({
+      name: z.string(),
+      // The API server's default: `Fail` in admissionregistration.k8s.io/v1.
+      failurePolicy: z.enum(['Fail', 'Ignore']).nullish(),
+      namespaceSelector: selector,
+      objectSelector: selector,
+      clientConfig: z
+        .object({ service: z.object({ namespace: z.string(), name: z.string() }).nullish() })
+        .nullish(),
+      rules: list(z.object({ apiGroups: words, resources: words, operations: words })),
+    }),
+  ),
 });
 
 /** What makes pods by itself, without another object that made it. */
@@ -133,7 +117,7 @@ export function readClusterObjects(objects: readonly unknown[]): ClusterObjects 
   const webhooks: Webhook[] = [];
   for (const [object, kind] of lastOnes(objects)) {
     if (kind === 'Namespace') {
-      const { name, labels } = read(z.object({ metadata }), object, kind).metadata;
+      const { name, labels } = read(named, object, kind).metadata;
       // The API server writes it, and a file from elsewhere may not have it.
       namespaces.set(name, { ...labels, 'kubernetes.io/metadata.name': name });
     } else if (workloadKinds.includes(kind)) {
@@ -193,7 +177,7 @@ function place({ namespace }: z.infer<typeof metadata>): { readonly namespace: s
 }
 
 function readWorkload(object: unknown, kind: string): Workload {
-  const found = read(z.object({ metadata }), object, kind).metadata;
+  const found = read(named, object, kind).metadata;
   const [group, version] = kind === 'ReplicationController' ? ['', 'v1'] : ['apps', 'v1'];
   const { pod, object: template } = templateOf(object, { group, version, kind });
   const priorityClass = ownField(ownField(template, 'spec'), 'priorityClassName');
@@ -214,7 +198,7 @@ function templateOf(object: unknown, kind: Parameters<typeof podOf>[0]['kind']):
 
 function readWebhooks(object: unknown, kind: string): readonly Webhook[] {
   const found = read(configuration, object, kind);
-  return (found.webhooks ?? []).map((webhook) => ({
+  return found.webhooks.map((webhook) => ({
     configuration: found.metadata.name,
     name: webhook.name,
     failsClosed: webhook.failurePolicy !== 'Ignore',
@@ -227,7 +211,7 @@ function readWebhooks(object: unknown, kind: string): readonly Webhook[] {
 
 /** `pods/*` are their subresources alone (RuleWithOperations of admissionregistration.k8s.io/v1). */
 function coversNewPods(rule: Record<'apiGroups' | 'resources' | 'operations', readonly string[]>): boolean {
-  const has = (list: readonly string[], ...any: readonly string[]) => any.some((each) => list.includes(each));
+  const has = (all: readonly string[], ...any: readonly string[]) => any.some((each) => all.includes(each));
   return (
     has(rule.apiGroups, '', '*') &&
     has(rule.resources, 'pods', '*', '*/*') &&

@@ -4,22 +4,7 @@
 import { z } from 'zod';
 import { readWith } from '../../model/read-with.ts';
 import { AdmissionError } from '../errors.ts';
-
-/** No object that fits into etcd has more containers, volumes or ports; bounds the work that one can ask for. */
-const maxItems = 10_000;
-
-/** The API server writes an empty list as null, or leaves it out. */
-const list = <T extends z.ZodType>(item: T) =>
-  z
-    .array(item)
-    .max(maxItems)
-    .nullish()
-    .transform((items) => items ?? []);
-
-const stringMap = z
-  .record(z.string(), z.string())
-  .nullish()
-  .transform((map) => map ?? {});
+import { list, stringMap } from './fields.ts';
 
 const windowsOptions = z.object({ hostProcess: z.boolean().nullish() }).nullish();
 

@@ -3,6 +3,7 @@
 import { AdmissionError } from '../../admission/errors.ts';
 import { type JudgedPod, podOf } from '../../admission/pod/pod-of.ts';
 import type { AdmissionRequest } from '../../admission/review/request.ts';
+import { groupOf } from '../../model/kinds.ts';
 import { isRecord, type Manifest, ownField } from '../../model/manifest.ts';
 import { isDnsLabel } from '../../model/names.ts';
 import { nearestName } from '../../model/nearest.ts';
@@ -79,14 +80,13 @@ function podManifest({ content, locate }: Manifest, namespace: string, file: str
     throw new CliError('ERR_USAGE', `${where}: ${quote(own)} is no namespace`);
   }
   const name = ownField(metadata, 'name') ?? ownField(metadata, 'generateName');
-  const slash = apiVersion.indexOf('/');
   const shown = typeof name === 'string' ? `${own}/${name}` : `of ${own}, without a name,`;
   return {
     ...{ file, line, name: `${kind} ${shown} in ${where}` },
     request: {
       uid: 'offline',
       operation: 'CREATE',
-      kind: { group: apiVersion.slice(0, Math.max(slash, 0)), version: apiVersion.slice(slash + 1), kind },
+      kind: { group: groupOf(apiVersion), version: apiVersion.slice(apiVersion.indexOf('/') + 1), kind },
       subResource: undefined,
       namespace: own,
       name: typeof name === 'string' ? name : undefined,

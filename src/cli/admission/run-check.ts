@@ -6,6 +6,7 @@ import { readClusterObjects } from '../../admission/cold-start/cluster-objects.t
 import { type ColdStart, type ColdStartFinding, coldStart } from '../../admission/cold-start/deadlocks.ts';
 import { rolesOfEveryCluster } from '../../admission/cold-start/must-start-first.ts';
 import { judgedVersionOf } from '../../admission/pod/pod-of.ts';
+import { groupOf } from '../../model/kinds.ts';
 import { ownField } from '../../model/manifest.ts';
 import { escapeInvisible } from '../../model/problem.ts';
 import { CliError } from '../errors.ts';
@@ -59,9 +60,8 @@ function refuseUnknownKind(content: unknown): void {
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') {
     throw new CliError('ERR_USAGE', 'there is something in these objects without apiVersion and kind');
   }
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
   if (judgedVersionOf(kind) === apiVersion) return;
-  const known = knowledgeOf(group, kind);
+  const known = knowledgeOf(groupOf(apiVersion), kind);
   if ('mistake' in known) {
     throw new CliError('ERR_USAGE', `${kind}: ${known.mistake}`, { hint: known.hint });
   }

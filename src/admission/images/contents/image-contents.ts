@@ -3,7 +3,7 @@
 import type { RegistryClient } from '../../../registry/client.ts';
 import type { Descriptor } from '../../../registry/descriptor.ts';
 import { type Digest, digestOf, isDigest } from '../../../registry/digest.ts';
-import { RegistryError } from '../../../registry/errors.ts';
+import { isNotFound, RegistryError } from '../../../registry/errors.ts';
 import type { FetchedManifest } from '../../../registry/manifest.ts';
 import { kindOf } from '../../../registry/media-types.ts';
 import type { Repository } from '../../../registry/reference.ts';
@@ -102,7 +102,7 @@ function listedBy({ manifest }: FetchedManifest): readonly Descriptor[] {
 
 /** Not for what an index lists: that may come to be there before the image is pulled. */
 async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
-  return await orUndefined(read, ({ code }) => code === 'ERR_REGISTRY_NOT_FOUND');
+  return await orUndefined(read, isNotFound);
 }
 
 async function orUndefined<T>(
